@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/engine/graph"
+	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/schema"
+)
+
+// Planned is a plan with what is needed to run it: the plan as data is all that is shown and written.
+type Planned struct {
+	Plan *plans.Plan
+
+	model     *Model
+	resources map[schema.Addr]providers.Resource // the model's, and those that were found
+	graph     *graph.Graph[schema.Addr]
+	live      map[schema.Addr]providers.Live
+	hosts     map[string]HostState
+}
+
+// Plan compares the model with what a probe saw. It is pure: the same model and snapshot give the same plan.
+func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
+	p := &Planned{model: m, resources: m.Resources, graph: m.Graph, live: snap.Live, hosts: snap.Hosts}
+	if found := stillThere(snap); len(found) > 0 {
+		p.resources = maps.Clone(m.Resources)
+		for _, r := range found {
+			p.resources[r.Addr] = r
+		}
+		g, diags := buildGraph(p.resources, blockEdges(m.Blueprint, p.resources))
+		if diags.HasErrors() {
+			return nil, diags
+		}
+		p.graph = g
+	}
+	c := &comparer{planned: p, changes: map[schema.Addr]*plans.Change{}}
+	var diags hcl.Diagnostics
+	for _, addr := range p.graph.Order() {
+		change, err := c.compare(p.resources[addr])
+		if err != nil {
+			diags = append(diags, refusal(p.resources[addr], err))
+			continue
+		}
+		c.changes[addr] = &change
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	p.Plan = &plans.Plan{Cluster: m.Blueprint.Cluster.Name, Blueprint: m.Blueprint.Dir, Changes: c.ordered()}
+	return p, diags
+}
+
+// stillThere drops found resources that turn out to be gone already, and the edges to them.
+func stillThere(snap *Snapshot) []providers.Resource {
+	there := map[schema.Addr]bool{}
+	for _, r := range snap.Found {
+		l := snap.Live[r.Addr]
+		there[r.Addr] = l.Unknown != "" || (l.Value != cty.NilVal && !l.Value.IsNull())
+	}
+	var rs []providers.Resource
+	for _, r := range snap.Found {
+		if !there[r.Addr] {
+			continue
+		}
+		r.After = slices.DeleteFunc(slices.Clone(r.After), func(e providers.Edge) bool {
+			alive, found := there[e.To]
+			return found && !alive
+		})
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+func refusal(r providers.Resource, err error) *hcl.Diagnostic {
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Change refused", Detail: fmt.Sprintf("%s: %s.", r.Addr, strings.TrimSuffix(err.Error(), "."))}
+	if r.Range.Filename != "" {
+		d.Subject = r.Range.Ptr()
+	}
+	return d
+}
+
+type comparer struct {
+	planned *Planned
+	changes map[schema.Addr]*plans.Change
+}
+
+func (c *comparer) compare(r providers.Resource) (plans.Change, error) {
+	p := c.planned
+	change := plans.Change{Addr: r.Addr, Host: r.Host, Requires: c.requires(r.Addr), Salt: p.salt(r.Host)}
+	kind, _ := p.model.registry.Kind(r.Addr.Type)
+	typ := kind.Type()
+	live, seen := p.live[r.Addr]
+	if !seen {
+		return change, fmt.Errorf("was not probed; this is a bug in cxha")
+	}
+	desired := p.withInputs(r, func(addr schema.Addr) cty.Value { return c.changes[addr].After })
+	if live.Unknown != "" {
+		change.Action, change.Reason = plans.Unknown, p.unknownReason(r, live)
+		change.Before, change.After = cty.NullVal(typ.Object), desired
+		return change, nil
+	}
+	delta, err := plans.Diff(desired, live.Value, plans.DiffOptions{Replace: typ.Replace})
+	if err != nil {
+		return change, err
+	}
+	change.Action, change.Before, change.After = delta.Action, live.Value, delta.After
+	if change.Observed, err = schema.Fingerprint(live.Value, change.Salt); err != nil {
+		return change, err
+	}
+	if !change.Action.Changes() {
+		return change, nil
+	}
+	if err := explain(&change, kind, delta); err != nil {
+		return change, err
+	}
+	if cause, deferred := c.blocked(r.Addr); !cause.IsZero() {
+		change.Action, change.Reason = plans.Unknown, blockedReason(cause, deferred)
+	}
+	return change, nil
+}
+
+func blockedReason(cause schema.Addr, deferred bool) plans.Reason {
+	if deferred {
+		return plans.Reason{Code: plans.KnownAfter, Text: fmt.Sprintf("can be planned when %s is known", cause)}
+	}
+	return plans.Reason{Code: plans.DependsUnknown, Text: fmt.Sprintf("needs %s, which is not known", cause)}
+}
+
+func explain(change *plans.Change, kind providers.Kind, delta plans.Delta) error {
+	switch {
+	case change.Action == plans.Create:
+		change.Reason = plans.Reason{Code: plans.Absent, Text: "not there"}
+	case change.Action == plans.Delete:
+		change.Reason = plans.Reason{Code: plans.Removed, Text: "made by cxha, no longer in the blueprint"}
+	default:
+		var paths []string
+		for _, a := range delta.Attrs {
+			paths = append(paths, a.Path)
+		}
+		verb := " differs"
+		if len(paths) > 1 {
+			verb = " differ"
+		}
+		change.Reason = plans.Reason{Code: plans.Drift, Text: strings.Join(paths, ", ") + verb}
+	}
+	ex, ok := kind.(providers.Explainer)
+	if !ok {
+		return nil
+	}
+	reason, err := ex.Explain(*change)
+	change.Reason = reason
+	return err
+}
+
+func (p *Planned) salt(host string) string {
+	if host == "" {
+		host = p.model.Blueprint.ControlPlane.Name
+	}
+	return p.hosts[host].Salt
+}
+
+func (p *Planned) unknownReason(r providers.Resource, l providers.Live) plans.Reason {
+	switch {
+	case l.Deferred:
+		return plans.Reason{Code: plans.KnownAfter, Text: l.Unknown}
+	case p.hosts[r.Host].Err != nil:
+		return plans.Reason{Code: plans.Unreachable, Text: l.Unknown}
+	default:
+		return plans.Reason{Code: plans.Unseen, Text: l.Unknown}
+	}
+}
+
+// withInputs fills the desired attributes that come from other resources; after returns what a resource will be or is.
+func (p *Planned) withInputs(r providers.Resource, after func(schema.Addr) cty.Value) cty.Value {
+	if len(r.Inputs) == 0 || r.Desired.IsNull() {
+		return r.Desired
+	}
+	attrs := r.Desired.AsValueMap()
+	for name, in := range r.Inputs {
+		if v := after(in.From); v != cty.NilVal && v.IsKnown() && !v.IsNull() {
+			attrs[name] = v.GetAttr(in.Attr)
+		}
+	}
+	return cty.ObjectVal(attrs)
+}
+
+// requires returns the nearest changes that addr depends on, through resources that stay as they are.
+func (c *comparer) requires(addr schema.Addr) []schema.Addr {
+	set := map[schema.Addr]bool{}
+	for _, dep := range c.planned.graph.Needs(addr) {
+		d := c.changes[dep]
+		switch {
+		case d == nil: // refused; the plan fails anyway
+		case d.Action == plans.NoOp:
+			for _, a := range d.Requires {
+				set[a] = true
+			}
+		default:
+			set[dep] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(set), schema.Addr.Compare)
+}
+
+// blocked returns the first thing that addr needs and whose state is not known, if there is one.
+func (c *comparer) blocked(addr schema.Addr) (cause schema.Addr, deferred bool) {
+	for _, a := range c.requires(addr) {
+		if d := c.changes[a]; d.Action == plans.Unknown {
+			if d.Reason.Code != plans.KnownAfter {
+				return a, false
+			}
+			cause, deferred = a, true
+		}
+	}
+	return cause, deferred
+}
+
+// ordered returns the changes with removals first, otherwise in the order of the graph.
+func (c *comparer) ordered() []plans.Change {
+	var removals, rest []plans.Change
+	for _, addr := range c.planned.graph.Order() {
+		change := *c.changes[addr]
+		if change.Action == plans.Delete {
+			removals = append(removals, change)
+		} else {
+			rest = append(rest, change)
+		}
+	}
+	return append(removals, rest...)
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/expertflow/cxha/engine"
+	"github.com/expertflow/cxha/plans"
+)
+
+type planOptions struct {
+	blueprintOptions
+	outputOptions
+	out          string
+	detailedExit bool
+	commands     bool
+}
+
+func newPlanCommand(stop *Interrupts, env Env) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan [DIRECTORY]",
+		Short: "Show what differs between the blueprint and the machines",
+		Long: `Plan looks at every host of the blueprint (one SSH connection and one command each) and at the Kubernetes API,
+and shows what an apply would change. It changes nothing. DIRECTORY holds the blueprint's *.cxha.hcl files; the
+default is the working directory.
+
+With --out the plan is also written as text that colleagues can review; 'cxha apply FILE' does exactly that.`,
+		Example: `  cxha plan ./site
+  cxha plan ./site --out site.plan
+  cxha plan ./site --detailed-exitcode --json
+  cxha plan ./site --commands`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.dir = blueprintDir(args)
+			return runPlan(stop, env, o)
+		},
+	}
+	o.blueprintOptions.addFlags(cmd)
+	o.outputOptions.addFlags(cmd)
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to a `file` for review")
+	cmd.Flags().BoolVar(&o.detailedExit, "detailed-exitcode", false, "exit with 2 when the plan has changes")
+	cmd.Flags().BoolVar(&o.commands, "commands", false, "show the commands that each change runs on its host")
+	return cmd
+}
+
+func runPlan(stop *Interrupts, env Env, o planOptions) error {
+	printer := o.printer(env)
+	s, err := load(env, o.blueprintOptions, printer)
+	if err != nil {
+		return err
+	}
+	s.connect(printer.Probe)
+	defer s.close()
+	planned, err := s.plan(stop.soft)
+	if err != nil {
+		return err
+	}
+	var commands map[string]string
+	if o.commands {
+		if commands, err = planned.Commands(); err != nil {
+			return err
+		}
+	}
+	if err := printer.Plan(planned.Plan, commands); err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := writePlan(planned, o.out); err != nil {
+			return err
+		}
+	}
+	if o.detailedExit && planned.Plan.Summary().Total() > 0 {
+		return exit(ExitChanges)
+	}
+	return nil
+}
+
+func writePlan(p *engine.Planned, name string) error {
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return fmt.Errorf("plan file %s: %w", name, err)
+	}
+	var buf bytes.Buffer
+	if err := plans.WriteFile(&buf, p.Plan, plans.FileOptions{Dir: dir}); err != nil {
+		return fmt.Errorf("plan file %s: %w", name, err)
+	}
+	tmp := name + ".new"
+	if err := os.WriteFile(tmp, buf.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("plan file: %w", err)
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		return fmt.Errorf("plan file: %w", err)
+	}
+	return nil
+}

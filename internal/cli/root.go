@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the command line args and returns the exit code.
+func Main(args []string, env Env) int {
+	stop := newInterrupts(env.Stderr)
+	defer stop.close()
+	return Run(stop, args, env)
+}
+
+// Run is Main with the interrupts of the caller.
+func Run(stop *Interrupts, args []string, env Env) int {
+	root := newRoot(stop, env)
+	root.SetArgs(args)
+	err := root.ExecuteContext(stop.hard)
+	var e *exitError
+	if err != nil && (!errors.As(err, &e) || e.err != nil) {
+		reportError(env, err)
+	}
+	if stop.soft.Err() != nil && (err != nil || stop.hard.Err() != nil) {
+		return ExitInterrupted
+	}
+	return exitCode(err)
+}
+
+func reportError(env Env, err error) {
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	// There is nowhere left to report a failure to write to stderr.
+	_, _ = fmt.Fprintf(env.Stderr, "cxha: %v\n", err)
+}
+
+func newRoot(stop *Interrupts, env Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cxha",
+		Short: "Build and keep Kubernetes clusters on your own machines",
+		Long: `cxha brings machines and an RKE2 cluster to the state that a blueprint describes, and keeps them there.
+It looks at the machines as they are: there is no state file.
+
+` + exitHelp,
+		Example: `  cxha plan ./site              show what differs between the blueprint and the machines
+  cxha plan ./site -o site.plan write the plan to review in a pull request
+  cxha apply site.plan          do exactly what was reviewed
+  cxha apply ./site             plan, ask, do
+  cxha status ./site            nodes, versions, readiness`,
+		SilenceUsage: true, SilenceErrors: true,
+		Version: version(),
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return invalid("%w\nrun '%s --help' for its flags", err, cmd.CommandPath())
+	})
+	root.AddCommand(
+		newPlanCommand(stop, env), newApplyCommand(stop, env), newShowCommand(env), newStatusCommand(stop, env),
+		newGraphCommand(env), newValidateCommand(env), newOutputCommand(env),
+	)
+	for _, c := range root.Commands() {
+		c.Long += "\n\n" + exitHelp
+		args := c.Args
+		c.Args = func(cmd *cobra.Command, given []string) error {
+			if err := args(cmd, given); err != nil {
+				return invalid("%w\nrun '%s --help' for its arguments", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	return root
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}

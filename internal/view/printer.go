@@ -1,0 +1,121 @@
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Options say where and how to print.
+type Options struct {
+	Stdout, Stderr     io.Writer
+	JSON               bool
+	ColorOut, ColorErr bool
+	Live               bool // stderr is a terminal: progress may be drawn over
+	Width              int  // columns
+}
+
+// Printer prints the results of commands to stdout and everything else to stderr. It is not safe for concurrent use; the
+// engine tells it one event at a time.
+type Printer struct {
+	o       Options
+	out     style
+	err     style
+	run     *runView
+	drawing bool  // the status line is on the screen
+	writes  error // the first failure to write
+}
+
+// New returns a printer.
+func New(o Options) *Printer {
+	if o.Width <= 0 {
+		o.Width = 80
+	}
+	return &Printer{o: o, out: style{o.ColorOut}, err: style{o.ColorErr}}
+}
+
+// Diagnostics prints every diagnostic with its place and source line.
+func (p *Printer) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File) {
+	if len(diags) == 0 {
+		return
+	}
+	if p.o.JSON {
+		for _, d := range diags {
+			p.json(diagnosticJSON(d))
+		}
+		return
+	}
+	w := hcl.NewDiagnosticTextWriter(p.o.Stderr, files, uint(p.o.Width), p.o.ColorErr)
+	p.keep(w.WriteDiagnostics(diags))
+}
+
+func (p *Printer) keep(err error) {
+	if p.writes == nil {
+		p.writes = err
+	}
+}
+
+// printf writes to stdout.
+func (p *Printer) printf(format string, args ...any) {
+	_, err := fmt.Fprintf(p.o.Stdout, format, args...)
+	p.keep(err)
+}
+
+// notef writes to stderr.
+func (p *Printer) notef(format string, args ...any) {
+	_, err := fmt.Fprintf(p.o.Stderr, format, args...)
+	p.keep(err)
+}
+
+// json writes one line to stdout.
+func (p *Printer) json(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		p.keep(err)
+		return
+	}
+	p.printf("%s\n", b)
+}
+
+type diagnosticLine struct {
+	Type     string     `json:"type"`
+	Severity string     `json:"severity"`
+	Summary  string     `json:"summary"`
+	Detail   string     `json:"detail"`
+	Range    *rangeLine `json:"range,omitempty"`
+}
+
+type rangeLine struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+func diagnosticJSON(d *hcl.Diagnostic) diagnosticLine {
+	l := diagnosticLine{Type: "diagnostic", Severity: "error", Summary: d.Summary, Detail: d.Detail}
+	if d.Severity == hcl.DiagWarning {
+		l.Severity = "warning"
+	}
+	if d.Subject != nil {
+		l.Range = &rangeLine{File: d.Subject.Filename, Line: d.Subject.Start.Line, Column: d.Subject.Start.Column}
+	}
+	return l
+}
+
+// style colours text where that is wanted. No meaning is carried by colour alone.
+type style struct{ on bool }
+
+func (s style) paint(code, text string) string {
+	if !s.on {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s style) bold(t string) string   { return s.paint("1", t) }
+func (s style) dim(t string) string    { return s.paint("2", t) }
+func (s style) red(t string) string    { return s.paint("31", t) }
+func (s style) green(t string) string  { return s.paint("32", t) }
+func (s style) yellow(t string) string { return s.paint("33", t) }

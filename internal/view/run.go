@@ -1,0 +1,171 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expertflow/cxha/engine"
+	"github.com/expertflow/cxha/schema"
+)
+
+// runView is the state of the progress display.
+type runView struct {
+	total, finished int
+	running         map[schema.Addr]string // what each waits for
+	remaining       time.Duration
+}
+
+// Probe tells the progress of a probe: it is an engine.Sink for commands that only look.
+func (p *Printer) Probe(e engine.Event) {
+	switch e := e.(type) {
+	case engine.ProbeStarted:
+		if p.o.Live && !p.o.JSON {
+			p.status(fmt.Sprintf("looking at %d hosts", e.Hosts))
+		}
+	case engine.HostProbed:
+		p.hostProbed(e)
+	}
+}
+
+func (p *Printer) hostProbed(e engine.HostProbed) {
+	if p.o.JSON {
+		l := hostLine{Type: "host", Host: e.Host, Seconds: e.Took.Seconds(), Reachable: e.Err == nil}
+		if e.Err != nil {
+			l.Error = e.Err.Error()
+		}
+		p.json(l)
+		return
+	}
+	p.clear()
+	if e.Err != nil {
+		p.notef("%s %v\n", p.err.yellow("warning:"), e.Err)
+	}
+}
+
+// Run tells the progress of a run: it is an engine.Sink. Plain lines where stderr is no terminal.
+func (p *Printer) Run(e engine.Event) {
+	if p.o.JSON {
+		p.runJSON(e)
+		return
+	}
+	switch e := e.(type) {
+	case engine.RunStarted:
+		p.run = &runView{total: e.Total, running: map[schema.Addr]string{}, remaining: e.Estimate}
+	case engine.ChangeStarted:
+		p.run.running[e.Change.Addr] = ""
+		if !p.o.Live {
+			p.notef("%s %s: %s\n", string(rune(e.Change.Action)), e.Change.Addr, "begun")
+		}
+	case engine.ChangeProgress:
+		p.progress(e)
+	case engine.ChangeDone:
+		p.finish(e.Change.Addr, e.Remaining)
+		p.notef("%s %s: done in %s\n", p.err.green(string(rune(e.Change.Action))), e.Change.Addr, duration(e.Took))
+	case engine.ChangeFailed:
+		p.finish(e.Change.Addr, p.run.remaining)
+		p.notef("%s %s: failed after %s\n", p.err.red("x"), e.Change.Addr, duration(e.Took))
+	case engine.RunEnded:
+		p.clear()
+		p.run = nil
+		p.ledger(e.Ledger)
+		return
+	default:
+		p.Probe(e)
+		return
+	}
+	p.drawRun()
+}
+
+func (p *Printer) progress(e engine.ChangeProgress) {
+	if p.run == nil {
+		return
+	}
+	p.run.running[e.Addr] = e.Text
+	if !p.o.Live {
+		p.notef("  %s: %s\n", e.Addr, e.Text)
+	}
+}
+
+func (p *Printer) finish(addr schema.Addr, remaining time.Duration) {
+	p.clear()
+	delete(p.run.running, addr)
+	p.run.finished++
+	p.run.remaining = remaining
+}
+
+// drawRun shows what runs now, what is done and how long the rest may take.
+func (p *Printer) drawRun() {
+	if !p.o.Live || p.run == nil {
+		return
+	}
+	var now []string
+	for addr, waits := range p.run.running {
+		text := addr.String()
+		if waits != "" {
+			text += " (" + waits + ")"
+		}
+		now = append(now, text)
+	}
+	slices.Sort(now)
+	rest := ""
+	if p.run.remaining > 0 {
+		rest = ", about " + duration(p.run.remaining.Round(time.Second)) + " left"
+	}
+	p.status(fmt.Sprintf("%d of %d done%s; now: %s", p.run.finished, p.run.total, rest, strings.Join(now, ", ")))
+}
+
+// status draws the one status line, cut to the terminal's width.
+func (p *Printer) status(text string) {
+	if r := []rune(oneLine(text)); len(r) >= p.o.Width {
+		text = string(r[:p.o.Width-2]) + "…"
+	}
+	p.notef("\r\x1b[K%s", p.err.dim(text))
+	p.drawing = true
+}
+
+func (p *Printer) clear() {
+	if p.drawing {
+		p.notef("\r\x1b[K")
+		p.drawing = false
+	}
+}
+
+// duration writes a duration as people say it: 0.4s, 12s, 2m10s.
+func duration(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// ledger prints what became of every change, and the failures with all that is known about them.
+func (p *Printer) ledger(l *engine.Ledger) {
+	p.printf("\n")
+	for _, e := range l.Entries {
+		switch e.State {
+		case engine.Failed:
+			p.printf("%s %s\n", p.out.red("failed      "), e.Change.Addr)
+			p.printf("%s", indent(failureText(e.Err), "               "))
+		case engine.Skipped:
+			p.printf("%s %s  %s\n", p.out.yellow("skipped     "), e.Change.Addr, p.out.dim(skipReason(e)))
+		case engine.NotStarted:
+			p.printf("%s %s\n", p.out.yellow("not started "), e.Change.Addr)
+		case engine.Done:
+		}
+	}
+	p.printf("%s\n", p.out.bold(fmt.Sprintf("Apply: %d done, %d failed, %d skipped, %d not started in %s.",
+		l.Count(engine.Done), l.Count(engine.Failed), l.Count(engine.Skipped), l.Count(engine.NotStarted), duration(l.Took))))
+}
+
+func skipReason(e engine.Entry) string {
+	if len(e.Because) == 0 {
+		return e.Change.Reason.Text
+	}
+	var names []string
+	for _, a := range e.Because {
+		names = append(names, a.String())
+	}
+	return "because of " + strings.Join(names, ", ")
+}

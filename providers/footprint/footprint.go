@@ -1,0 +1,52 @@
+package footprint
+
+import (
+	"github.com/expertflow/cxha/internal/shell"
+	"github.com/expertflow/cxha/providers"
+)
+
+// Files of the host that are wholly cxha's.
+const (
+	SysctlFile         = "/etc/sysctl.d/90-cxha.conf"
+	ModulesFile        = "/etc/modules-load.d/cxha.conf"
+	NetworkManagerFile = "/etc/NetworkManager/conf.d/rke2-canal.conf" // domain.md §2.7
+)
+
+// The hosts file, and the comment that ends cxha's line in it.
+const (
+	HostsFile = "/etc/hosts"
+	HostsMark = " # cxha"
+)
+
+// HostsLine adds the lines that put line, which ends with HostsMark, at the top of the hosts file, in place of the marked one.
+// It comes first because the first line with a name wins.
+func HostsLine(s *shell.Script, line string) {
+	rewriteHosts(s, func() {
+		s.Add(`printf %s %s > "$cxha_new"`, `%s\n`, line)
+		s.Add(`sed %s %s >> "$cxha_new"`, unmarked, HostsFile)
+	})
+}
+
+// RemoveHostsLine adds the lines that remove the marked line from the hosts file.
+func RemoveHostsLine(s *shell.Script) {
+	rewriteHosts(s, func() { s.Add(`sed %s %s > "$cxha_new"`, unmarked, HostsFile) })
+}
+
+const unmarked = "/" + HostsMark + "$/d"
+
+// rewriteHosts keeps the file's owner, mode and security context by starting from a copy, and its other lines.
+func rewriteHosts(s *shell.Script, write func()) {
+	s.Add("cxha_new=%s", HostsFile+".cxha-new")
+	s.Add("[ -e %s ] || : > %s", HostsFile, HostsFile)
+	s.Add(`cp -p %s "$cxha_new"`, HostsFile)
+	write()
+	s.Add(`sync "$cxha_new" && mv -f "$cxha_new" %s`, HostsFile)
+}
+
+// Remove adds the lines that remove everything of cxha from the host, its marks last. Settings and modules that are in the
+// kernel stay until it boots again.
+func Remove(s *shell.Script) {
+	s.Add("rm -f %s %s %s", SysctlFile, ModulesFile, NetworkManagerFile)
+	RemoveHostsLine(s)
+	s.Add("rm -rf %s", providers.StateDir)
+}
