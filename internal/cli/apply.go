@@ -99,7 +99,7 @@ func (a *applier) blueprint() error {
 			return err
 		}
 		if round == 1 || planned.Plan.Summary().Total() > 0 {
-			if err := a.printer.Plan(planned.Plan, nil); err != nil {
+			if err := a.show(planned.Plan); err != nil {
 				return err
 			}
 		}
@@ -117,6 +117,14 @@ func (a *applier) blueprint() error {
 			return verdict(ledger)
 		}
 	}
+}
+
+func (a *applier) show(p *plans.Plan) error {
+	file, err := planFile(p, "")
+	if err != nil {
+		return err
+	}
+	return a.printer.Plan(file, nil)
 }
 
 func (a *applier) open() error {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/expertflow/cxha/engine"
 	"github.com/expertflow/cxha/plans"
 )
 
@@ -66,11 +65,15 @@ func runPlan(stop *Interrupts, env Env, o planOptions) error {
 			return err
 		}
 	}
-	if err := printer.Plan(planned.Plan, commands); err != nil {
+	file, err := planFile(planned.Plan, o.out)
+	if err != nil {
+		return err
+	}
+	if err := printer.Plan(file, commands); err != nil {
 		return err
 	}
 	if o.out != "" {
-		if err := writePlan(planned, o.out); err != nil {
+		if err := writePlan(file, o.out); err != nil {
 			return err
 		}
 	}
@@ -80,13 +83,23 @@ func runPlan(stop *Interrupts, env Env, o planOptions) error {
 	return nil
 }
 
-func writePlan(p *engine.Planned, name string) error {
+// planFile returns a plan as it is shown and written. name is the file it is for; empty: none.
+func planFile(p *plans.Plan, name string) (*plans.File, error) {
 	dir, err := filepath.Abs(filepath.Dir(name))
 	if err != nil {
-		return fmt.Errorf("plan file %s: %w", name, err)
+		return nil, fmt.Errorf("plan file %s: %w", name, err)
 	}
+	bp, err := filepath.Abs(p.Blueprint)
+	if err != nil {
+		return nil, fmt.Errorf("blueprint %s: %w", p.Blueprint, err)
+	}
+	return plans.NewFile(p, plans.FileOptions{Dir: dir, Blueprint: bp})
+}
+
+// writePlan puts a plan file in its place in one step.
+func writePlan(f *plans.File, name string) error {
 	var buf bytes.Buffer
-	if err := plans.WriteFile(&buf, p.Plan, plans.FileOptions{Dir: dir}); err != nil {
+	if err := f.Write(&buf); err != nil {
 		return fmt.Errorf("plan file %s: %w", name, err)
 	}
 	tmp := name + ".new"

@@ -44,7 +44,7 @@ func runShow(env Env, name string, o showOptions) error {
 	}
 	switch o.format {
 	case "text", "json":
-		return printer.File(file)
+		return printer.Plan(file, nil)
 	case "markdown":
 		return printer.Markdown(file)
 	default:

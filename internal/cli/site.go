@@ -11,7 +11,6 @@ import (
 	"github.com/expertflow/cxha/engine"
 	"github.com/expertflow/cxha/internal/remote"
 	"github.com/expertflow/cxha/internal/view"
-	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/all"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -61,12 +60,12 @@ func (o *outputOptions) printer(env Env) *view.Printer {
 
 // site is a blueprint with what is needed to look at and change the machines it describes.
 type site struct {
-	bp       *blueprint.Blueprint
-	model    *engine.Model
-	registry *providers.Registry
-	session  *engine.Session
-	printer  *view.Printer
-	remote   *remote.Connector
+	bp        *blueprint.Blueprint
+	model     *engine.Model
+	providers *all.Set
+	session   *engine.Session
+	printer   *view.Printer
+	remote    *remote.Connector
 }
 
 // load reads and compiles the blueprint. Mistakes in it are shown, all of them.
@@ -79,12 +78,12 @@ func load(env Env, o blueprintOptions, p *view.Printer) (*site, error) {
 	if diags.HasErrors() {
 		return nil, s.refuse(diags)
 	}
-	reg, err := all.Registry()
+	set, err := all.New()
 	if err != nil {
 		return nil, err
 	}
-	s.registry = reg
-	model, more := engine.Compile(bp, reg)
+	s.providers = set
+	model, more := engine.Compile(bp, set.Registry)
 	diags = append(diags, more...)
 	if diags.HasErrors() {
 		return nil, s.refuse(diags)

@@ -1,28 +1,25 @@
 package view
 
 import (
-	"encoding/json"
-
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/expertflow/cxha/plans"
-	"github.com/expertflow/cxha/schema"
 )
 
-// changeLine is one change in JSON. Fields may be added, never changed.
+// changeLine is one change in JSON. Fields may be added, never changed. Before and After hold the attributes that differ, by path.
 type changeLine struct {
-	Type     string          `json:"type"`
-	Addr     string          `json:"address"`
-	Host     string          `json:"host,omitempty"`
-	Action   string          `json:"action"`
-	Code     string          `json:"reason_code,omitempty"`
-	Reason   string          `json:"reason,omitempty"`
-	Before   json.RawMessage `json:"before,omitempty"`
-	After    json.RawMessage `json:"after,omitempty"`
-	Observed string          `json:"observed,omitempty"`
-	Requires []string        `json:"requires,omitempty"`
-	Commands string          `json:"commands,omitempty"`
+	Type     string                             `json:"type"`
+	Addr     string                             `json:"address"`
+	Host     string                             `json:"host,omitempty"`
+	Action   string                             `json:"action"`
+	Code     string                             `json:"reason_code,omitempty"`
+	Reason   string                             `json:"reason,omitempty"`
+	Before   map[string]ctyjson.SimpleJSONValue `json:"before,omitempty"`
+	After    map[string]ctyjson.SimpleJSONValue `json:"after,omitempty"`
+	Observed string                             `json:"observed,omitempty"`
+	Requires []string                           `json:"requires,omitempty"`
+	Commands string                             `json:"commands,omitempty"`
 }
 
 type summaryLine struct {
@@ -37,54 +34,31 @@ type summaryLine struct {
 	Approval  string `json:"approve_destroy,omitempty"`
 }
 
-func (p *Printer) planJSON(plan *plans.Plan, commands map[string]string) {
-	for _, c := range plan.Changes {
-		if c.Action == plans.NoOp {
-			continue
+func (p *Printer) planJSON(f *plans.File, commands map[string]string) {
+	for _, c := range f.Changes {
+		l := changeLine{Type: "change", Addr: c.Addr.String(), Host: c.Host, Action: c.Action.String(), Code: string(c.Reason.Code),
+			Reason: c.Reason.Text, Observed: c.Observed, Before: attrsJSON(c.Before), After: attrsJSON(c.After), Commands: commands[c.Addr.String()]}
+		for _, r := range c.Requires {
+			l.Requires = append(l.Requires, r.String())
 		}
-		l := changeJSON(c)
-		l.Commands = commands[c.Addr.String()]
 		p.json(l)
 	}
-	p.json(summaryJSON(plan))
+	s := f.Summary
+	p.json(summaryLine{Type: "summary", Cluster: f.Cluster, Create: s.Create, Update: s.Update, Replace: s.Replace, Delete: s.Delete,
+		Unknown: s.Unknown, Unchanged: s.Unchanged, Approval: f.ApprovalDigest()})
 }
 
-func summaryJSON(plan *plans.Plan) summaryLine {
-	s := plan.Summary()
-	return summaryLine{Type: "summary", Cluster: plan.Cluster, Create: s.Create, Update: s.Update, Replace: s.Replace, Delete: s.Delete,
-		Unknown: s.Unknown, Unchanged: s.Unchanged, Approval: plans.ApprovalDigest(plan)}
-}
-
-func changeJSON(c plans.Change) changeLine {
-	l := changeLine{Type: "change", Addr: c.Addr.String(), Host: c.Host, Action: c.Action.String(), Code: string(c.Reason.Code),
-		Reason: c.Reason.Text, Observed: c.Observed, Before: valueJSON(c.Before), After: valueJSON(c.After)}
-	for _, r := range c.Requires {
-		l.Requires = append(l.Requires, r.String())
-	}
-	return l
-}
-
-// valueJSON writes a value with secrets hidden and unknown parts named.
-func valueJSON(v cty.Value) json.RawMessage {
-	if v == cty.NilVal {
+func attrsJSON(attrs []plans.FileAttr) map[string]ctyjson.SimpleJSONValue {
+	if len(attrs) == 0 {
 		return nil
 	}
-	shown, err := schema.HideSensitive(v, "")
-	if err != nil {
-		return nil
-	}
-	shown, err = cty.Transform(shown, func(_ cty.Path, e cty.Value) (cty.Value, error) {
-		if !e.IsKnown() {
-			return cty.StringVal("(known after apply)"), nil
+	m := map[string]ctyjson.SimpleJSONValue{}
+	for _, a := range attrs {
+		v := a.Value
+		if v == cty.NilVal {
+			v = cty.NullVal(cty.DynamicPseudoType)
 		}
-		return e, nil
-	})
-	if err != nil || shown.IsNull() {
-		return nil
+		m[a.Path] = ctyjson.SimpleJSONValue{Value: named(v)}
 	}
-	b, err := ctyjson.Marshal(shown, shown.Type())
-	if err != nil {
-		return nil
-	}
-	return b
+	return m
 }

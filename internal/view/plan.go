@@ -7,41 +7,36 @@ import (
 	"github.com/expertflow/cxha/plans"
 )
 
-// Plan prints a plan: what differs, block by block, and a summary in one line. commands, by address, are shown below their
-// changes; it may be nil.
-func (p *Printer) Plan(plan *plans.Plan, commands map[string]string) error {
+// Plan prints a plan: removals first, then what differs, block by block, and a summary in one line. commands, by address, are
+// shown below their changes; it may be nil.
+func (p *Printer) Plan(f *plans.File, commands map[string]string) error {
 	if p.o.JSON {
-		p.planJSON(plan, commands)
+		p.planJSON(f, commands)
 		return p.writes
 	}
-	p.planText(plan, commands)
+	p.planText(f, commands)
 	return p.writes
 }
 
-func (p *Printer) planText(plan *plans.Plan, commands map[string]string) {
-	block := ""
-	removing := false
-	for _, c := range plan.Changes {
-		if c.Action == plans.NoOp {
-			continue
+func (p *Printer) planText(f *plans.File, commands map[string]string) {
+	p.clear()
+	section := ""
+	for _, c := range f.Changes {
+		title := c.Addr.Block.String()
+		if c.Action == plans.Delete {
+			title = "removal of " + title
 		}
-		if gone := c.Action == plans.Delete; gone != removing || block == "" {
-			removing, block = gone, ""
-			if gone {
-				p.printf("%s\n", p.out.bold("Removals"))
-			}
-		}
-		if b := c.Addr.Block.String(); b != block {
-			block = b
-			p.printf("\n%s\n", p.out.bold(b))
+		if title != section {
+			section = title
+			p.printf("\n%s\n", p.out.bold(title))
 		}
 		p.change(c)
 		if text := commands[c.Addr.String()]; text != "" {
 			p.printf("%s", indent(text, "        $ "))
 		}
 	}
-	p.printf("\n%s\n", p.out.bold(SummaryLine(plan.Summary())))
-	if digest := plans.ApprovalDigest(plan); digest != "" {
+	p.printf("\n%s\n", p.out.bold(SummaryLine(f.Summary)))
+	if digest := f.ApprovalDigest(); digest != "" {
 		p.printf("Removals need to be approved: apply with --approve-destroy=%s\n", digest)
 	}
 }
@@ -55,17 +50,17 @@ func SummaryLine(s plans.Summary) string {
 	return line + "."
 }
 
-func (p *Printer) change(c plans.Change) {
-	name := strings.TrimPrefix(c.Addr.String(), c.Addr.Block.String()+"/")
-	p.printf("  %s %s  %s\n", p.symbol(c.Action), name, p.out.dim(c.Reason.Text))
-	if c.Action == plans.Unknown {
-		return
-	}
-	for _, a := range plans.Attrs(c.Before, c.After) {
+func (p *Printer) change(c plans.FileChange) {
+	p.printf("  %s %s  %s\n", p.symbol(c.Action), resourceName(c), p.out.dim(c.Reason.Text))
+	for _, a := range c.Attrs() {
 		for _, line := range attrLines(a, c.Action) {
 			p.printf("      %s\n", line)
 		}
 	}
+}
+
+func resourceName(c plans.FileChange) string {
+	return strings.TrimPrefix(c.Addr.String(), c.Addr.Block.String()+"/")
 }
 
 func (p *Printer) symbol(a plans.Action) string {

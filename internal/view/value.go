@@ -8,8 +8,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/plans"
-	"github.com/expertflow/cxha/schema"
 )
+
+const knownAfter = "(known after apply)"
 
 // attrLines shows one attribute: its value when it is made or removed, before and after when it changes. Longer texts are
 // shown as a line-by-line difference.
@@ -38,33 +39,32 @@ func labelled(label, text string) []string {
 	return lines
 }
 
-// valueText writes a value as HCL does; a text of several lines is left as it is.
+// valueText writes a value as HCL does, in one line; a text of several lines is left as it is. Values of a plan hold no secrets.
 func valueText(v cty.Value) string {
-	switch {
-	case v == cty.NilVal || (!v.IsMarked() && v.IsNull()):
+	if v == cty.NilVal || v.IsNull() {
 		return "(none)"
-	case v.HasMark(schema.Sensitive):
-		return "(sensitive)"
 	}
-	shown, err := schema.HideSensitive(v, "")
-	if err != nil {
-		return "(" + err.Error() + ")"
+	if !v.IsKnown() {
+		return knownAfter
 	}
-	if !shown.IsWhollyKnown() {
-		if !shown.IsKnown() {
-			return "(known after apply)"
+	if v.Type() == cty.String && strings.Contains(v.AsString(), "\n") {
+		return v.AsString()
+	}
+	return oneLine(string(hclwrite.TokensForValue(named(v)).Bytes()))
+}
+
+// named puts words in the place of unknown parts.
+func named(v cty.Value) cty.Value {
+	shown, err := cty.Transform(v, func(_ cty.Path, e cty.Value) (cty.Value, error) {
+		if !e.IsKnown() {
+			return cty.StringVal(knownAfter), nil
 		}
-		shown, _ = cty.Transform(shown, func(_ cty.Path, e cty.Value) (cty.Value, error) {
-			if !e.IsKnown() {
-				return cty.StringVal("(known after apply)"), nil
-			}
-			return e, nil
-		})
+		return e, nil
+	})
+	if err != nil { // the function above never fails
+		return cty.StringVal(err.Error())
 	}
-	if shown.Type() == cty.String && !shown.IsNull() && strings.Contains(shown.AsString(), "\n") {
-		return shown.AsString()
-	}
-	return oneLine(string(hclwrite.TokensForValue(shown).Bytes()))
+	return shown
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -8,7 +8,18 @@ import (
 	"github.com/expertflow/cxha/providers/rke2"
 )
 
-// Registry returns the registry of all providers.
-func Registry() (*providers.Registry, error) {
-	return providers.NewRegistry(host.New(), rke2.New(rke2.Options{}), kube.New(kube.Options{}))
+// Set is every provider: in a registry for the engine, and those by name that can do more than plan and apply.
+type Set struct {
+	Registry *providers.Registry
+	Kube     *kube.Provider
+}
+
+// New returns the providers with their default options.
+func New() (*Set, error) {
+	k := kube.New(kube.Options{})
+	reg, err := providers.NewRegistry(host.New(), rke2.New(rke2.Options{}), k)
+	if err != nil {
+		return nil, err
+	}
+	return &Set{Registry: reg, Kube: k}, nil
 }

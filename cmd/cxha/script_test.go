@@ -1,0 +1,173 @@
+package main_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/expertflow/cxha/internal/cli"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected parts of the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cxha": func() { os.Exit(cli.Main(os.Args[1:], cli.SystemEnv())) }})
+}
+
+// TestScripts runs the scripts that need no cluster.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+	})
+}
+
+// TestIntegrationScripts runs the scripts that need a cluster, each in a sandbox of its own.
+func TestIntegrationScripts(t *testing.T) {
+	t.Parallel()
+	binary := sandboxBinary(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/cluster", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			// Unix sockets have short names: the work directories of tests do not.
+			dir, err := os.MkdirTemp("", "cxha")
+			if err != nil {
+				return err
+			}
+			env.Setenv("SANDBOX", dir)
+			env.Setenv("BP", filepath.Join(dir, "blueprint"))
+			env.Defer(func() {
+				if err := stopSandbox(binary, dir); err != nil {
+					t.Error(err)
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sandbox": func(ts *testscript.TestScript, neg bool, args []string) { runSandbox(ts, binary, neg, args) },
+			"host":    func(ts *testscript.TestScript, neg bool, args []string) { runHost(ts, binary, neg, args) },
+			"kubectl": func(ts *testscript.TestScript, neg bool, args []string) { runKubectl(ts, binary, neg, args) },
+			"apply":   applyAndPlan,
+			"fullyup": func(ts *testscript.TestScript, neg bool, args []string) { fullyUp(ts, binary, args) },
+		},
+	})
+}
+
+func sandboxBinary(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs the sandbox; skipped by -short")
+	}
+	binary := os.Getenv("CXHA_SANDBOX")
+	if binary == "" {
+		var err error
+		if binary, err = filepath.Abs("../../bin/cxha-sandbox"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(binary); err != nil {
+		t.Fatalf("the sandbox is not built: %v; run make build", err)
+	}
+	return binary
+}
+
+func stopSandbox(binary, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "blueprint")); err == nil {
+		if out, err := exec.Command(binary, "down", "--dir", dir).CombinedOutput(); err != nil {
+			return fmt.Errorf("sandbox down: %w\n%s", err, out)
+		}
+	}
+	return os.RemoveAll(dir)
+}
+
+// runSandbox is the verb `sandbox VERB ARGS`: the sandbox's own command line, on this script's sandbox.
+func runSandbox(ts *testscript.TestScript, binary string, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: sandbox VERB ARGS")
+	}
+	check(ts, neg, ts.Exec(binary, append([]string{args[0], "--dir", ts.Getenv("SANDBOX")}, args[1:]...)...))
+}
+
+// runHost is the verb `host NAME 'sh text'`: somebody works on a host as root.
+func runHost(ts *testscript.TestScript, binary string, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: host NAME 'sh text'")
+	}
+	check(ts, neg, ts.Exec(binary, "exec", "--dir", ts.Getenv("SANDBOX"), args[0], "--", "sh", "-c", args[1]))
+}
+
+// runKubectl is the verb `kubectl ARGS`, as the cluster's administrator.
+func runKubectl(ts *testscript.TestScript, binary string, neg bool, args []string) {
+	check(ts, neg, ts.Exec(binary, append([]string{"kubectl", "--dir", ts.Getenv("SANDBOX"), "--"}, args...)...))
+}
+
+func check(ts *testscript.TestScript, neg bool, err error) {
+	switch {
+	case err != nil && !neg:
+		ts.Fatalf("%v", err)
+	case err == nil && neg:
+		ts.Fatalf("it succeeded, and should have failed")
+	}
+}
+
+// applyAndPlan is the verb `apply [ARGS]`: it applies the blueprint, plans again, and fails unless that plan is empty.
+func applyAndPlan(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("use `! exec cxha apply` for an apply that fails")
+	}
+	if err := ts.Exec("cxha", append([]string{"apply", ts.Getenv("BP"), "--yes"}, args...)...); err != nil {
+		ts.Fatalf("apply: %v", err)
+	}
+	applied := ts.ReadFile("stdout")
+	if err := ts.Exec("cxha", "plan", ts.Getenv("BP"), "--detailed-exitcode"); err != nil {
+		ts.Fatalf("the plan after an apply is not empty: %v", err)
+	}
+	if out := ts.ReadFile("stdout"); !strings.Contains(out, "0 to create, 0 to change, 0 to replace, 0 to remove") || strings.Contains(out, "unknown") {
+		ts.Fatalf("the plan after an apply is not empty:\n%s", out)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("applied"), []byte(applied), 0o644))
+}
+
+// fullyUp is the verb `fullyup [UP-ARGS]`: a sandbox with the blueprint applied.
+func fullyUp(ts *testscript.TestScript, binary string, args []string) {
+	runSandbox(ts, binary, false, append([]string{"up"}, args...))
+	applyAndPlan(ts, false, nil)
+}
+
+// hostStatus is what `cxha-sandbox status --json` says of a host.
+type hostStatus struct {
+	Name        string `json:"name"`
+	Connections int    `json:"connections"`
+	Commands    int    `json:"commands"`
+}
+
+func hostStatuses(binary, dir string) (map[string]hostStatus, error) {
+	out, err := exec.Command(binary, "status", "--dir", dir, "--json").Output()
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Hosts []hostStatus `json:"hosts"`
+	}
+	if err := json.Unmarshal(out, &doc); err != nil {
+		return nil, err
+	}
+	byName := map[string]hostStatus{}
+	for _, h := range doc.Hosts {
+		byName[h.Name] = h
+	}
+	return byName, nil
+}

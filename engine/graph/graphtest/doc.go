@@ -1,0 +1,2 @@
+// Package graphtest makes the graphs that benchmarks measure with.
+package graphtest

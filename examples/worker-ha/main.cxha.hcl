@@ -1,0 +1,63 @@
+# One control plane, workers at two sites: the cluster of the Worker HA guide.
+
+cluster "cx" {
+  version  = "v1.35.7+rke2r1"
+  endpoint = "cp.cx.internal" # the name agents use; cxha keeps it in every node's hosts file
+  ssh      = var.ssh
+  install  = var.install
+}
+
+site "a" {
+  subnets = ["10.10.1.0/24"]
+}
+
+site "b" {
+  subnets = ["10.10.2.0/24"]
+}
+
+control_plane "cp1" {
+  address     = "10.10.1.10"
+  site        = site.a
+  schedulable = false # taint, and no workload pods: steps 7 and 8 of the guide
+
+  # Cluster DNS must not depend on the control plane: its pods belong on the workers.
+  manifest "rke2-coredns-config.yaml" {
+    content = file("coredns.yaml")
+  }
+}
+
+worker "w1" {
+  address = "10.10.1.11"
+  site    = site.a
+  labels  = local.labels
+
+  file "/etc/motd" {
+    content = "Worker of the cluster ${cluster.cx.name}, managed by cxha: changes made by hand do not stay.\n"
+  }
+}
+
+worker "w2" {
+  address = "10.10.2.11"
+  site    = site.b
+  labels  = local.labels
+}
+
+worker "extra" {
+  for_each = var.extra_workers
+  address  = each.value.address
+  site     = each.value.site
+  labels   = local.labels
+}
+
+locals {
+  labels = { "cx.example/tier" = "app" }
+}
+
+check "both_sites" {
+  condition     = worker.w1.site != worker.w2.site
+  error_message = "w1 and w2 stand at one site, so the loss of that site would stop everything. Put one at each."
+}
+
+output "api" {
+  value = "https://${cluster.cx.endpoint}:6443"
+}

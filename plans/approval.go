@@ -1,0 +1,44 @@
+package plans
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// ApprovalDigest identifies what a plan removes: which resources, and what was observed of them. It is empty where the plan
+// removes nothing. An approval that names it holds for exactly these removals.
+func ApprovalDigest(p *Plan) string {
+	var lines []string
+	for _, c := range p.Changes {
+		if c.Action.Destroys() {
+			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed))
+		}
+	}
+	return approvalDigest(lines)
+}
+
+// ApprovalDigest is that of the plan that was written to the file.
+func (f *File) ApprovalDigest() string {
+	var lines []string
+	for _, c := range f.Changes {
+		if c.Action.Destroys() {
+			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed))
+		}
+	}
+	return approvalDigest(lines)
+}
+
+func approvalLine(a Action, addr, observed string) string {
+	return a.String() + " " + addr + " " + observed
+}
+
+func approvalDigest(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,21 @@
+package host_test
+
+import (
+	"testing"
+
+	"github.com/expertflow/cxha/providers/providertest"
+)
+
+// tree is a digest of all that a question must not change, the stand-ins' files included.
+const tree = "find . -type f | sort | xargs sha256sum\nfind . | sort | xargs ls -ld\n"
+
+func TestKindsKeepTheContract(t *testing.T) {
+	t.Parallel()
+	suite := providertest.HostSuite{Host: providertest.Relocated, Tree: tree}
+	for name, c := range cases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			suite.Run(t, c)
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package host
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/internal/shell"
+	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/answer"
+	"github.com/expertflow/cxha/providers/footprint"
+	"github.com/expertflow/cxha/providers/hostfile"
+)
+
+const networkManagerType = "host.network_manager"
+
+// networkManagerContent keeps NetworkManager away from the interfaces that the CNI makes (domain.md §2.7).
+const networkManagerContent = `[keyfile]
+unmanaged-devices=interface-name:flannel*;interface-name:cali*;interface-name:tunl*;interface-name:vxlan.calico;interface-name:vxlan-v6.calico;interface-name:wireguard.cali;interface-name:wg-v6.cali
+`
+
+// networkManager is the kind of NetworkManager's file about the CNI's interfaces. Where there is no NetworkManager there is nothing to do.
+type networkManager struct{}
+
+var _ providers.HostKind = networkManager{}
+
+var networkManagerObject = cty.Object(map[string]cty.Type{"content": cty.String})
+
+func (networkManager) Type() providers.Type {
+	return providers.Type{Name: networkManagerType, Object: networkManagerObject, Doc: "NetworkManager's file that leaves the CNI's interfaces alone.", Cost: 0.3}
+}
+
+func (networkManager) Question(providers.Resource) string {
+	return "systemctl show -p LoadState NetworkManager.service 2>/dev/null || echo LoadState=not-found\n" +
+		hostfile.Question(hostfile.MaxContent, footprint.NetworkManagerFile)
+}
+
+func (networkManager) Answer(r providers.Resource, reply providers.Reply) (cty.Value, error) {
+	null := cty.NullVal(networkManagerObject)
+	text, _, err := answer.Text(r, reply)
+	if err != nil {
+		return null, err
+	}
+	unit, line, ok := strings.Cut(text, "\n")
+	state, isState := strings.CutPrefix(unit, "LoadState=")
+	if !ok || !isState {
+		return null, fmt.Errorf("the answer %q: want the unit's LoadState and the file's state", text)
+	}
+	s, err := hostfile.ParseState(line)
+	switch {
+	case err != nil:
+		return null, err
+	case state == "not-found":
+		return r.Desired, nil
+	case s.Type == hostfile.TypeAbsent:
+		return null, nil
+	case s.Type != hostfile.TypeFile:
+		return cty.ObjectVal(map[string]cty.Value{"content": cty.StringVal("(a " + s.Type + ")")}), nil
+	}
+	return cty.ObjectVal(hostfile.Text{Attr: "content"}.Decode(s, r.Desired, false)), nil
+}
+
+func (networkManager) Commands(c plans.Change) (*shell.Script, error) {
+	s := new(shell.Script)
+	if c.After.IsNull() {
+		s.Add("rm -f %s", footprint.NetworkManagerFile)
+		return s, nil
+	}
+	s.Add("(umask 022 && mkdir -p /etc/NetworkManager/conf.d)")
+	s.File(shell.File{Path: footprint.NetworkManagerFile, Content: stringAttr(c.After, "content"), Owner: "root:root", Mode: "0644"})
+	s.Add("if systemctl is-active --quiet NetworkManager.service; then systemctl reload NetworkManager.service; fi")
+	return s, nil
+}

@@ -1,0 +1,32 @@
+package kube
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The package's pure functions on Kubernetes objects, for its tests: the types must not be part of its API.
+
+func OwnedLabels(managed []metav1.ManagedFieldsEntry) []string { return ownedLabels(managed) }
+
+func Movable(p *corev1.Pod) bool   { return movable(p) }
+func Displaced(p *corev1.Pod) bool { return displaced(p) }
+
+func DivideTaints(n *corev1.Node, wanted []string) (own, others []corev1.Taint) {
+	return divideTaints(n, parseTaints(wanted))
+}
+
+func ParseTaint(s string) corev1.Taint           { return parseTaint(s) }
+func MarkedTaints(n *corev1.Node) []corev1.Taint { return markedTaints(n) }
+func TaintMark(taints []corev1.Taint) string     { return taintMark(taints) }
+
+func DecodeEntry(text string) (entry, error) { return decodeEntry(text) }
+func EncodeEntry(e entry) string             { return e.encode() }
+
+func NodeRow(n *corev1.Node, now time.Time) NodeStatus { return nodeStatus(n, now) }
+
+func NewestSnapshot(b []byte, now time.Time) (*Snapshot, error) { return newestSnapshot(b, now) }
+
+func Transient(err error) bool { return transient(err) }

@@ -1,0 +1,144 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/schema"
+	"github.com/expertflow/cxha/schema/blueprint"
+)
+
+// world is the part of the cluster that the kinds look at.
+type world struct {
+	nodes     map[string]*corev1.Node
+	inventory map[string]entry        // nil: there is no ConfigMap
+	pods      map[string][]corev1.Pod // of the nodes whose pods were asked for
+}
+
+// Probe reads the nodes, the inventory and, where the control plane is isolated, its pods: three calls on one connection,
+// however many nodes there are. One more follows for each node that left the blueprint.
+func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint.Blueprint, rs []providers.Resource) (providers.Observation, error) {
+	kinds := map[string]kind{}
+	for _, k := range p.kinds() {
+		kinds[k.Type().Name] = k
+	}
+	for _, r := range rs {
+		if kinds[r.Addr.Type] == nil {
+			return providers.Observation{}, fmt.Errorf("resource %s: is not of the kube provider; this is a bug in cxha", r.Addr)
+		}
+	}
+	c := p.open(s, bp.ControlPlane.Name)
+	client, err := c.fromFact()
+	if errors.Is(err, errNotStarted) {
+		return everything(rs, func(k schema.Addr) providers.Live { return providers.Live{Value: absent(kinds[k.Type])} }), nil
+	}
+	var w *world
+	if err == nil {
+		ctx, cancel := context.WithTimeoutCause(ctx, p.options.ProbeTimeout, fmt.Errorf("no answer for %s", p.options.ProbeTimeout))
+		defer cancel()
+		w, err = look(ctx, client, bp, rs)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return providers.Observation{}, context.Cause(ctx)
+		}
+		unseen := providers.Live{Unknown: "Kubernetes API: " + brief(err), Deferred: transient(err)}
+		return everything(rs, func(schema.Addr) providers.Live { return unseen }), nil
+	}
+	obs := found(w, bp)
+	for _, r := range rs {
+		obs.Live[r.Addr] = providers.Live{Value: kinds[r.Addr.Type].live(w, r.Desired)}
+	}
+	return obs, nil
+}
+
+func everything(rs []providers.Resource, live func(schema.Addr) providers.Live) providers.Observation {
+	obs := providers.Observation{Live: map[schema.Addr]providers.Live{}}
+	for _, r := range rs {
+		obs.Live[r.Addr] = live(r.Addr)
+	}
+	return obs
+}
+
+// look reads the world.
+func look(ctx context.Context, client *kubernetes.Clientset, bp *blueprint.Blueprint, rs []providers.Resource) (*world, error) {
+	w := &world{pods: map[string][]corev1.Pod{}}
+	isolated := ""
+	for _, r := range rs {
+		if r.Addr.Type == typeIsolation {
+			isolated = nodeOf(r.Desired)
+		}
+	}
+	// The first call opens the connection, which the others share.
+	var err error
+	if w.nodes, err = listNodes(ctx, client); err != nil {
+		return nil, err
+	}
+	var pods []corev1.Pod
+	err = together(
+		func() (err error) { w.inventory, err = getInventory(ctx, client); return err },
+		func() (err error) {
+			if isolated != "" {
+				pods, err = listPods(ctx, client, isolated)
+			}
+			return err
+		},
+	)
+	if err != nil {
+		return nil, err
+	}
+	w.pods[isolated] = pods
+	for _, n := range removedNodes(w, bp) {
+		if w.pods[n.Name], err = listPods(ctx, client, n.Name); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// together runs the functions at the same time and returns the first error in their order.
+func together(fns ...func() error) error {
+	errs := make([]error, len(fns))
+	var wg sync.WaitGroup
+	for i, fn := range fns {
+		wg.Go(func() { errs[i] = fn() })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listNodes(ctx context.Context, client *kubernetes.Clientset) (map[string]*corev1.Node, error) {
+	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	nodes := make(map[string]*corev1.Node, len(list.Items))
+	for i := range list.Items {
+		nodes[list.Items[i].Name] = &list.Items[i]
+	}
+	return nodes, nil
+}
+
+func getInventory(ctx context.Context, client *kubernetes.Clientset) (map[string]entry, error) {
+	cm, err := client.CoreV1().ConfigMaps(systemNamespace).Get(ctx, inventoryName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readInventory(cm.Data), nil
+}

@@ -1,0 +1,89 @@
+package blueprint
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/schema"
+)
+
+func mistake(at hcl.Range, summary, detail string, args ...any) *hcl.Diagnostic {
+	if len(args) > 0 {
+		detail = fmt.Sprintf(detail, args...)
+	}
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: at.Ptr()}
+}
+
+func warning(at hcl.Range, summary, detail string, args ...any) *hcl.Diagnostic {
+	d := mistake(at, summary, detail, args...)
+	d.Severity = hcl.DiagWarning
+	return d
+}
+
+// evaluated adds what shows the values that the expression was computed from.
+func evaluated(d *hcl.Diagnostic, expr hcl.Expression, ctx *hcl.EvalContext) *hcl.Diagnostic {
+	d.Expression, d.EvalContext = expr, ctx
+	return d
+}
+
+// hideSource moves diagnostics away from a line that may hold a secret.
+func hideSource(diags hcl.Diagnostics, to hcl.Range) {
+	for _, d := range diags {
+		d.Subject, d.Context, d.Expression, d.EvalContext = to.Ptr(), nil, nil, nil
+	}
+}
+
+// didYouMean returns a sentence to append to a detail, or "".
+func didYouMean(name string, candidates []string, prefix string) string {
+	if near := schema.Suggest(name, candidates); near != "" {
+		return " Did you mean " + prefix + near + "?"
+	}
+	return ""
+}
+
+// at writes a range the way editors understand it.
+func at(r hcl.Range) string {
+	return fmt.Sprintf("%s:%d,%d", r.Filename, r.Start.Line, r.Start.Column)
+}
+
+// describe tells what a value is, for a sentence: the string "abc".
+func describe(v cty.Value) string {
+	if v.IsMarked() {
+		return "a sensitive value"
+	}
+	if v.IsNull() {
+		return "null"
+	}
+	ty := v.Type()
+	if !v.IsKnown() {
+		return ty.FriendlyName()
+	}
+	switch {
+	case ty == cty.String:
+		return "the string " + strconv.Quote(v.AsString())
+	case ty == cty.Number:
+		return "the number " + v.AsBigFloat().Text('f', -1)
+	case ty == cty.Bool && v.True():
+		return "the bool true"
+	case ty == cty.Bool:
+		return "the bool false"
+	case ty.IsCollectionType(), ty.IsTupleType():
+		return fmt.Sprintf("a %s of %d elements", kindOf(ty), v.LengthInt())
+	case ty.IsObjectType():
+		return "an object"
+	}
+	return ty.FriendlyName()
+}
+
+func kindOf(ty cty.Type) string {
+	switch {
+	case ty.IsMapType():
+		return "map"
+	case ty.IsSetType():
+		return "set"
+	}
+	return "list"
+}

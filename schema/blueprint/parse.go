@@ -1,0 +1,131 @@
+package blueprint
+
+import (
+	"bytes"
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// source is a file as far as it could be read.
+type source struct {
+	file   *hcl.File
+	body   *hclsyntax.Body
+	broken map[int]string // the lines with syntax errors, which were left out, by number
+	torn   bool           // more than the broken lines may be missing
+}
+
+// maxSyntaxErrors ends the search in files that are something else altogether.
+const maxSyntaxErrors = 20
+
+// parse reads a file beyond its syntax errors: a line with an error is left out and the file is read again, so that what
+// follows is found in its right place and the mistakes there are reported, too. Only the first error of each reading counts;
+// the parser's further ones mostly result from it.
+func parse(text []byte, name string) (*source, hcl.Diagnostics) {
+	src := &source{broken: map[int]string{}}
+	var diags hcl.Diagnostics
+	rest := text
+	for {
+		file, found := hclsyntax.ParseConfig(rest, name, hcl.InitialPos)
+		src.body = file.Body.(*hclsyntax.Body)
+		src.file = &hcl.File{Body: file.Body, Bytes: text, Nav: file.Nav}
+		syntax, others := splitSyntax(found)
+		if syntax == nil {
+			return src, append(diags, others...)
+		}
+		line := syntax.Subject.Start.Line
+		_, again := src.broken[line]
+		if again || (len(src.broken) > 0 && resulting(syntax, rest)) || len(src.broken) == maxSyntaxErrors {
+			src.torn = true
+			return src, append(diags, others...)
+		}
+		diags = append(diags, syntax)
+		if syntax.Summary == unclosedBlock {
+			src.torn = true
+			return src, append(diags, others...)
+		}
+		src.broken[line], rest = blank(rest, line)
+	}
+}
+
+// Summaries of hclsyntax that need care of their own.
+const (
+	unclosedBlock = "Unclosed configuration block"
+	redefined     = "Attribute redefined"
+)
+
+// splitSyntax returns the first error in the file's order that hinders reading, and the mistakes that do not.
+func splitSyntax(found hcl.Diagnostics) (syntax *hcl.Diagnostic, others hcl.Diagnostics) {
+	var hindering hcl.Diagnostics
+	for _, d := range found {
+		if d.Summary == redefined || d.Subject == nil {
+			others = append(others, d)
+		} else {
+			hindering = append(hindering, d)
+		}
+	}
+	if len(hindering) == 0 {
+		return nil, others
+	}
+	return slices.MinFunc(hindering, func(a, b *hcl.Diagnostic) int {
+		return cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte)
+	}), others
+}
+
+// resulting reports whether an error that shows up after a line was left out only says that brackets no longer match.
+func resulting(d *hcl.Diagnostic, text []byte) bool {
+	token := strings.TrimSpace(string(d.Subject.SliceBytes(text)))
+	return d.Summary == unclosedBlock || token == "" || strings.ContainsAny(token[:1], "})]")
+}
+
+var interpolation = regexp.MustCompile(`[$%]\{[^}]*\}?`)
+
+// blank replaces a line by spaces, so that all positions stay. A line that opens or closes a block leaves a nameless one's
+// header or the brace in its place.
+func blank(text []byte, line int) (was string, rest []byte) {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	if line > len(lines) {
+		return "", text
+	}
+	was = string(bytes.TrimRight(lines[line-1], "\r\n"))
+	instead := bytes.Repeat([]byte(" "), len(was))
+	braces := interpolation.ReplaceAllString(was, "")
+	switch open := strings.Count(braces, "{") - strings.Count(braces, "}"); {
+	case open > 0 && len(was) >= 3:
+		copy(instead, nameless+" {")
+	case open < 0:
+		instead[0] = '}'
+	}
+	replaced := slices.Clone(lines)
+	replaced[line-1] = slices.Concat(instead, lines[line-1][len(was):])
+	return was, bytes.Join(replaced, nil)
+}
+
+// nameless is the type of a block whose header could not be read.
+const nameless = "x"
+
+var words = regexp.MustCompile(`[\p{L}_][\p{L}\p{N}_-]*`)
+
+// mentions reports whether a broken line has the word: what it would have declared is not known.
+func (s *source) mentions(word string) bool {
+	for _, line := range s.broken {
+		if slices.Contains(words.FindAllString(line, -1), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// damaged reports whether a line in the range was left out.
+func (s *source) damaged(r hcl.Range) bool {
+	for line := range s.broken {
+		if line >= r.Start.Line && line <= r.End.Line {
+			return true
+		}
+	}
+	return s.torn
+}

@@ -1,0 +1,125 @@
+package blueprint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/expertflow/cxha/schema"
+)
+
+// structure reports what can be said of a block without computing anything: attributes and blocks that do not belong there,
+// those that are missing, and those that stand there twice.
+func (l *loader) structure(src *source, shape *schema.Shape, body *hclsyntax.Body, header hcl.Range, where string) {
+	given := map[string]bool{}
+	missing := missingNames(shape, body)
+	for _, a := range sortedAttrs(body) {
+		if as := l.structureAttr(shape, a, where, missing); as != "" {
+			given[as] = true
+		}
+	}
+	first := map[string]hcl.Range{}
+	for _, b := range body.Blocks {
+		as := l.structureBlock(src, shape, b, where, first)
+		given[as] = true
+	}
+	if src.damaged(header) || src.damaged(hcl.RangeBetween(header, body.SrcRange)) {
+		return
+	}
+	for _, name := range missing {
+		if !given[name] {
+			a, _ := shape.Attr(name)
+			l.report(mistake(header, "Missing attribute", "%s needs the attribute %q, for example %s = %s. %s", where, name, name, a.Example, firstSentence(a.Doc)))
+		}
+	}
+}
+
+// structureAttr returns the name that the attribute stands for, which for a misspelt one is the name that was probably meant.
+func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, where string, missing []string) string {
+	if _, ok := shape.Attr(a.Name); ok {
+		return a.Name
+	}
+	if nested, ok := shape.Block(a.Name); ok {
+		if !nested.Single {
+			l.report(mistake(a.NameRange, "Block written as an attribute", "%q is a block in %s: write %s, without an equals sign.", a.Name, where, header(nested)))
+		}
+		return a.Name
+	}
+	near := schema.Suggest(a.Name, shape.Names())
+	if near == "" && len(missing) == 1 {
+		near = missing[0]
+	}
+	detail := fmt.Sprintf("There is no attribute %q in %s.", a.Name, where)
+	if near != "" {
+		detail += fmt.Sprintf(" Did you mean %q?", near)
+	} else {
+		detail += " It takes " + strings.Join(shape.Names(), ", ") + "."
+	}
+	l.report(mistake(a.NameRange, "Unknown attribute", "%s", detail))
+	return near
+}
+
+func (l *loader) structureBlock(src *source, shape *schema.Shape, b *hclsyntax.Block, where string, first map[string]hcl.Range) string {
+	if _, broken := src.broken[b.TypeRange.Start.Line]; broken && b.Type == nameless {
+		return ""
+	}
+	nested, ok := shape.Block(b.Type)
+	if !ok {
+		if l.hoist(src, b) {
+			return ""
+		}
+		return l.unknownNested(shape, b, where)
+	}
+	if !l.checkLabels(nested, b) {
+		return b.Type
+	}
+	label, _ := labelOf(b)
+	if prev, dup := first[b.Type+" "+label]; dup && (nested.Single || label != "") {
+		l.report(mistake(b.DefRange(), "Declared twice", "%s was already given in %s at %s. Keep one of the two.", title(b), where, at(prev)))
+	}
+	first[b.Type+" "+label] = b.DefRange()
+	l.structure(src, nested, b.Body, b.DefRange(), title(b)+" of "+where)
+	return b.Type
+}
+
+func (l *loader) unknownNested(shape *schema.Shape, b *hclsyntax.Block, where string) string {
+	if a, ok := shape.Attr(b.Type); ok {
+		l.report(mistake(b.TypeRange, "Attribute written as a block", "%q is an attribute in %s: write it with an equals sign, %s = %s.", b.Type, where, a.Name, a.Example))
+		return b.Type
+	}
+	if slices.Contains(shape.Later, b.Type) {
+		l.report(mistake(b.TypeRange, "Block type not known yet",
+			"Blocks of type %q in %s belong to the language of cxha, and this version does not know them yet. Take the block out, or use a version that does.", b.Type, where))
+		return ""
+	}
+	near := schema.Suggest(b.Type, shape.Names())
+	detail := fmt.Sprintf("There are no blocks of type %q in %s.", b.Type, where)
+	if near != "" {
+		detail += fmt.Sprintf(" Did you mean %q?", near)
+	} else if _, top := l.shape(b.Type); top {
+		detail += " A block of this type stands by itself, outside of others: is a closing brace missing before it?"
+	}
+	l.report(mistake(b.TypeRange, "Unknown block type", "%s", detail))
+	return near
+}
+
+// missingNames lists the required attributes that the body does not have under their own name.
+func missingNames(shape *schema.Shape, body *hclsyntax.Body) []string {
+	var names []string
+	for _, a := range shape.Attrs {
+		if _, given := body.Attributes[a.Name]; a.Required && !given {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+func firstSentence(s string) string {
+	if i := strings.Index(s, ". "); i >= 0 {
+		return s[:i+1]
+	}
+	return s
+}

@@ -1,0 +1,2 @@
+// Package schema is the vocabulary of cxha: addresses, block shapes and values that every other package shares.
+package schema

@@ -1,0 +1,16 @@
+package schema
+
+import "slices"
+
+// Shapes returns the shapes of all top-level blocks in the order of the language reference.
+func Shapes() []Shape {
+	return slices.Concat(
+		[]Shape{clusterShape(), siteShape(), controlPlaneShape(), workerShape(), standbyShape()},
+		languageShapes(),
+	)
+}
+
+// Planned lists the top-level block types that the design names and this version does not know.
+func Planned() []string {
+	return []string{"load_balancer", "ingress", "storage", "helm_release", "kustomization", "manifest", "resilience"}
+}
