@@ -34,7 +34,8 @@ const (
 	Gone       MismatchKind = "gone"       // the blueprint no longer has it
 )
 
-// Difference is one point in which the plans differ. What is action, host, observed, or before or after with the path of an attribute.
+// Difference is one point in which the plans differ. What is action, host, observed,
+// planned, or before or after with the path of an attribute.
 type Difference struct {
 	What          string
 	Reviewed, Now string // for reading; values in HCL, in one line
@@ -135,18 +136,19 @@ func misfits(r FileChange, n Change) []Difference {
 		return append(ds, Difference{"after", "", err.Error()})
 	}
 	if r.Observed != n.Observed {
-		before := newDiffer("before", n.Before, n.Salt).compare(r.Before, r.Before)
-		if len(before) == 0 { // what differs was not to be changed, so the file does not show it
-			before = []Difference{{"observed", r.Observed, n.Observed}}
-		}
-		ds = append(ds, before...)
+		ds = append(ds, newDiffer("before", n.Before, n.Salt).compare(r.Before, r.Before)...)
 	}
 	after := newDiffer("after", n.After, n.Salt)
 	after.compare(r.After, r.Before, r.After)
 	if r.Action == n.Action {
 		after.compareUntouched(fc.Before, fc.After)
 	}
-	if ds = append(ds, after.found...); len(ds) == 0 && r.Planned != "" && r.Planned != fc.Planned {
+	ds = append(ds, after.found...)
+	switch {
+	case len(ds) > 0:
+	case r.Observed != n.Observed: // what differs was not to be changed, so the file does not show it
+		ds = []Difference{{"observed", r.Observed, n.Observed}}
+	case r.Planned != "" && r.Planned != fc.Planned:
 		ds = []Difference{{"planned", r.Planned, orNothing(fc.Planned)}}
 	}
 	return ds
@@ -160,7 +162,7 @@ func undone(r FileChange, n Change) []Difference {
 	if orNull(n.Before).IsNull() {
 		return nil
 	}
-	return []Difference{{"observed", "absent", n.Observed}}
+	return []Difference{{"after", nothing, "still there"}}
 }
 
 // differ compares what a file says with a value.

@@ -22,12 +22,11 @@ func ReadFile(src []byte, filename string) (*File, hcl.Diagnostics) {
 		return nil, diags
 	}
 	var root fileBody
-	if diags = gohcl.DecodeBody(parsed.Body, nil, &root); diags.HasErrors() {
-		return nil, diags
-	}
 	content, diags := parsed.Body.Content(fileSchema)
-	r := &fileReader{seen: map[schema.Addr]bool{}}
-	r.diags = append(r.diags, diags...)
+	r := &fileReader{seen: map[schema.Addr]bool{}, diags: append(diags, gohcl.DecodeBody(parsed.Body, nil, &root)...)}
+	if r.diags.HasErrors() {
+		return nil, r.diags
+	}
 	if root.Format != FileFormat {
 		r.fail(content.Attributes["format"].Expr.Range(), "Unknown form of plan file",
 			"The file has form %d; this cxha reads form %d. Make the plan again with this cxha.", root.Format, FileFormat)
@@ -52,8 +51,9 @@ func ReadFile(src []byte, filename string) (*File, hcl.Diagnostics) {
 	return f, r.diags
 }
 
+// fileSchema lists all that may be in a file; what must be there, fileBody says.
 var fileSchema = &hcl.BodySchema{
-	Attributes: []hcl.AttributeSchema{{Name: "format", Required: true}, {Name: "cluster", Required: true}, {Name: "blueprint", Required: true}},
+	Attributes: []hcl.AttributeSchema{{Name: "format"}, {Name: "cluster"}, {Name: "blueprint"}},
 	Blocks: []hcl.BlockHeaderSchema{{Type: "summary"}, {Type: "change", LabelNames: []string{"address"}},
 		{Type: "unknown", LabelNames: []string{"address"}}},
 }

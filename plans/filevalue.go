@@ -32,13 +32,13 @@ func fileValue(v cty.Value, salt string) (cty.Value, error) {
 	case v.IsNull():
 		return cty.NullVal(cty.DynamicPseudoType), nil
 	case isMapping(v):
-		attrs := v.AsValueMap()
-		for name, e := range attrs {
-			shown, err := fileValue(e, salt)
+		attrs := map[string]cty.Value{}
+		for _, name := range keys(v, v) {
+			shown, err := fileValue(child(v, name), salt)
 			if err != nil {
 				return cty.NilVal, err
 			}
-			attrs[name] = shown
+			attrs[validText(name)] = shown
 		}
 		return cty.ObjectVal(attrs), nil
 	case isSequence(v) || v.Type().IsSetType():
@@ -52,13 +52,16 @@ func fileValue(v cty.Value, salt string) (cty.Value, error) {
 		}
 		return cty.TupleVal(elems), nil
 	case v.Type() == cty.String:
-		return cty.StringVal(strings.ToValidUTF8(v.AsString(), "\uFFFD")), nil
+		return cty.StringVal(validText(v.AsString())), nil
 	case v.Type().IsPrimitiveType():
 		return v, nil
 	default:
 		return cty.NilVal, fmt.Errorf("a %s cannot be written to a plan file; this is a bug in cxha", v.Type().FriendlyName())
 	}
 }
+
+// validText replaces what is no UTF-8, as HCL text must be.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // valueTokens writes a shown value as HCL. Texts of several lines become heredocs, which stand at the end of their line.
 func valueTokens(v cty.Value) hclwrite.Tokens {

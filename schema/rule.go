@@ -16,7 +16,8 @@ type Rule struct {
 	// Check returns what is wrong with s, why that matters and what to do, in full sentences; "" if nothing is.
 	Check func(s string) string
 
-	Hides bool // what breaks the rule may be a secret: messages do not show the source line
+	// Hides reports whether s may hold a secret, so that messages must not show the line where it stands. nil: never.
+	Hides func(s string) bool
 }
 
 // Port is the rule for TCP ports.

@@ -62,8 +62,8 @@ var AbsolutePath = Rule{Summary: "Invalid path", Doc: "an absolute path", Check:
 var recipientForm = regexp.MustCompile(`^(age1[a-z0-9]{10,}|ssh-(ed25519|rsa) [A-Za-z0-9+/]+=*( .*)?)$`)
 
 // Recipient is the rule for public keys that files are encrypted to.
-var Recipient = Rule{Summary: "Invalid recipient", Doc: "a public key of age or SSH", Hides: true, Check: func(s string) string {
-	if strings.HasPrefix(s, "AGE-SECRET-KEY-") || strings.Contains(s, "PRIVATE KEY") {
+var Recipient = Rule{Summary: "Invalid recipient", Doc: "a public key of age or SSH", Hides: privateKey, Check: func(s string) string {
+	if privateKey(s) {
 		return "This is a private key. Recipients are public keys; a private key that stood in a file which others read should be replaced."
 	}
 	if recipientForm.MatchString(s) {
@@ -71,3 +71,7 @@ var Recipient = Rule{Summary: "Invalid recipient", Doc: "a public key of age or 
 	}
 	return fmt.Sprintf("%q is no public key of age (age1...) or SSH (ssh-ed25519 ..., ssh-rsa ...).", s)
 }}
+
+func privateKey(s string) bool {
+	return strings.Contains(s, "AGE-SECRET-KEY-") || strings.Contains(s, "PRIVATE KEY")
+}

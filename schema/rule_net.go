@@ -59,13 +59,15 @@ var HostName = Rule{Summary: "Invalid host name", Doc: "a host name or an IP add
 }}
 
 // WebAddress is the rule for addresses that hosts download from.
-var WebAddress = Rule{Summary: "Invalid web address", Doc: "an address that begins with https:// or http://", Check: func(s string) string {
+var WebAddress = Rule{Summary: "Invalid web address", Doc: "an address that begins with https:// or http://", Hides: withLogin, Check: func(s string) string {
+	if withLogin(s) {
+		return "The address holds a user name or password, which would be visible in plans and process lists. Use a mirror without login."
+	}
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return fmt.Sprintf("%q is no address that a host can download from. Write a full address such as https://mirror.cx.internal/rke2.", s)
 	}
-	if u.User != nil {
-		return "The address holds a user name or password, which would be visible in plans and process lists. Use a mirror without login."
-	}
 	return ""
 }}
+
+func withLogin(s string) bool { return strings.Contains(s, "@") }

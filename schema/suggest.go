@@ -20,9 +20,9 @@ func Suggest(given string, candidates []string) string {
 // allowedDistance grows with the word: in a short word two other letters make another word.
 func allowedDistance(word string) int {
 	switch n := len(word); {
-	case n <= 2:
+	case n <= 1:
 		return 0
-	case n <= 4:
+	case n <= 3:
 		return 1
 	case n <= 8:
 		return 2

@@ -2,11 +2,13 @@ package main_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,6 +32,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			return nil
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
 }
 
@@ -61,6 +64,7 @@ func TestIntegrationScripts(t *testing.T) {
 			"host":    func(ts *testscript.TestScript, neg bool, args []string) { runHost(ts, binary, neg, args) },
 			"kubectl": func(ts *testscript.TestScript, neg bool, args []string) { runKubectl(ts, binary, neg, args) },
 			"apply":   applyAndPlan,
+			"exits":   exits,
 			"fullyup": func(ts *testscript.TestScript, neg bool, args []string) { fullyUp(ts, binary, args) },
 		},
 	})
@@ -120,6 +124,25 @@ func check(ts *testscript.TestScript, neg bool, err error) {
 		ts.Fatalf("%v", err)
 	case err == nil && neg:
 		ts.Fatalf("it succeeded, and should have failed")
+	}
+}
+
+// exits is the verb `exits CODE PROGRAM ARGS`.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -54,12 +55,13 @@ It looks at the machines as they are: there is no state file.
   cxha status ./site            nodes, versions, readiness`,
 		SilenceUsage: true, SilenceErrors: true,
 		Version: version(),
-		Args:    cobra.NoArgs,
+		Args:    noSuchCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return invalid("%w\nrun '%s --help' for its flags", err, cmd.CommandPath())
 	})
@@ -78,6 +80,17 @@ It looks at the machines as they are: there is no state file.
 		}
 	}
 	return root
+}
+
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("\ndid you mean %s?", strings.Join(near, " or "))
+	}
+	return invalid("unknown command %q%s\nrun 'cxha --help' for the commands", args[0], hint)
 }
 
 func version() string {

@@ -51,4 +51,3 @@ func runShow(env Env, name string, o showOptions) error {
 		return invalid("show: --format %s: want text, json or markdown", o.format)
 	}
 }
-

@@ -122,4 +122,3 @@ func (s *site) refuse(diags hcl.Diagnostics) error {
 	s.printer.Diagnostics(diags, s.bp.Sources)
 	return exit(ExitInvalid)
 }
-

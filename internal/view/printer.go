@@ -1,9 +1,12 @@
 package view
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -42,13 +45,32 @@ func (p *Printer) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File)
 		return
 	}
 	if p.o.JSON {
-		for _, d := range diags {
+		for _, d := range sorted(diags) {
 			p.json(diagnosticJSON(d))
 		}
 		return
 	}
-	w := hcl.NewDiagnosticTextWriter(p.o.Stderr, files, uint(p.o.Width), p.o.ColorErr)
-	p.keep(w.WriteDiagnostics(diags))
+	var b strings.Builder
+	p.keep(hcl.NewDiagnosticTextWriter(&b, files, uint(p.o.Width), true).WriteDiagnostics(sorted(diags)))
+	text := b.String()
+	if !p.o.ColorErr {
+		text = caretLines(text)
+	}
+	p.notef("%s", text)
+}
+
+// sorted returns diagnostics in the order of the files and lines they are about.
+func sorted(diags hcl.Diagnostics) hcl.Diagnostics {
+	place := func(d *hcl.Diagnostic) hcl.Range {
+		if d.Subject == nil {
+			return hcl.Range{}
+		}
+		return *d.Subject
+	}
+	return slices.SortedStableFunc(slices.Values(diags), func(a, b *hcl.Diagnostic) int {
+		x, y := place(a), place(b)
+		return cmp.Or(cmp.Compare(x.Filename, y.Filename), cmp.Compare(x.Start.Byte, y.Start.Byte))
+	})
 }
 
 func (p *Printer) keep(err error) {

@@ -43,4 +43,3 @@ func (p *Printer) Outputs(outputs []blueprint.Output) error {
 	}
 	return p.writes
 }
-

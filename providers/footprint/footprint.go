@@ -40,7 +40,8 @@ func rewriteHosts(s *shell.Script, write func()) {
 	s.Add("[ -e %s ] || : > %s", HostsFile, HostsFile)
 	s.Add(`cp -p %s "$cxha_new"`, HostsFile)
 	write()
-	s.Add(`sync "$cxha_new" && mv -f "$cxha_new" %s`, HostsFile)
+	s.Add(`sync "$cxha_new"`)
+	s.Add(`mv -f "$cxha_new" %s`, HostsFile)
 }
 
 // Remove adds the lines that remove everything of cxha from the host, its marks last. Settings and modules that are in the

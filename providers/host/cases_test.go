@@ -66,6 +66,7 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 		"mode": "chmod 600 /srv/data/motd\n", "owner": "chown 1000:1000 /srv/data/motd\n", "content": "echo >> /srv/data/motd\n",
 		"binary": "printf '\\377\\000' > /srv/data/motd\n", "removed": "rm /srv/data/motd\n",
 	}
+	secret.Uncut, empty.Uncut = true, true
 	secret.Drifts = map[string]string{"content": "echo other > /srv/secret\n"}
 	return map[string]providertest.HostCase{
 		"modules": modules, "sysctl": sysctl, "network manager": nm, "firewall": firewall, "endpoint": endpoint,

@@ -19,3 +19,8 @@ func TestKindsKeepTheContract(t *testing.T) {
 		})
 	}
 }
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	providertest.Scripts(t, "testdata/scripts.txt", cases(t))
+}

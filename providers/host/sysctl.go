@@ -91,22 +91,25 @@ func (sysctl) Answer(r providers.Resource, reply providers.Reply) (cty.Value, er
 	if !there {
 		return null, nil
 	}
-	want := settings(r.Desired)
-	for k := range live {
-		if _, wanted := want[k]; !wanted {
-			continue
-		}
-		now, known := kernel[k]
-		switch {
-		case !known:
-			live[k] = "(the kernel has no such setting)"
-		case now != fields(live[k]):
-			live[k] = now
-		case now == fields(want[k]):
-			live[k] = want[k] // the blueprint's way to write the same
+	for k, v := range settings(r.Desired) {
+		file, there := live[k]
+		if now, known := kernel[k]; there && file == fields(v) {
+			live[k] = inKernel(v, now, known)
 		}
 	}
 	return cty.ObjectVal(map[string]cty.Value{"settings": stringMap(live)}), nil
+}
+
+// inKernel returns the live value of a setting whose file is right: the kernel's, in the blueprint's words where it is the same.
+func inKernel(want, now string, known bool) string {
+	switch {
+	case !known:
+		return "(the kernel has no such setting)"
+	case now == fields(want):
+		return want
+	default:
+		return now
+	}
 }
 
 // readSetting reads a line of a sysctl.d file. What is no setting becomes one without a value, so that it shows as a difference.

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/expertflow/cxha/internal/shell"
@@ -131,6 +132,7 @@ func (c *conn) build(reply providers.Reply) (*kubernetes.Clientset, error) {
 	config.Dial = c.dial
 	config.QPS = -1 // the executor has limits of its own
 	config.UserAgent = FieldManager
+	config.WarningHandlerWithContext = rest.NoWarnings{} // standard error belongs to the caller
 	if c.options.Wrap != nil {
 		config.Wrap(c.options.Wrap)
 	}

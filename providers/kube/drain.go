@@ -65,7 +65,10 @@ func (k drainKind) Apply(ctx context.Context, s providers.Session, c plans.Chang
 	if !c.After.IsNull() {
 		return cty.NilVal, errors.New("kube.drain: a drain cannot be created; this is a bug in cxha")
 	}
-	name := nodeOf(c.Before)
+	name, err := target(c)
+	if err != nil {
+		return cty.NilVal, err
+	}
 	return k.apply(s, c, func(api call) (cty.Value, error) {
 		n, err := api.node(ctx, name)
 		if err != nil || n == nil {

@@ -72,12 +72,16 @@ func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
 		return []providers.Edge{on(r.entry.Block, typ, r.bp.Cluster.Source.Block)}
 	}
 	var after []providers.Edge
+	at := r.machine()
 	if n := r.w.nodes[r.name]; n != nil && r.ours(n) {
-		after = put(typeDrain, drainValue(n, r.w.pods[r.name]), ready...)
+		after = ready
+		if at.now != nodeAgain { // else its pods ended when the machine joined under its new name
+			after = put(typeDrain, drainValue(n, r.w.pods[r.name]), after...)
+		}
 		after = put(typeNode, nodeValue(r.name, isReady(n)), after...)
 	}
-	if r.entry.Address != "" {
-		after = r.addHost(obs, after)
+	if r.entry.Address != "" && at.now != nodeAgain {
+		after = r.addHost(obs, at, after)
 	}
 	if e, listed := r.w.inventory[r.name]; listed {
 		put(typeInventory, inventoryValue(map[string]entry{r.name: e}), after...)
@@ -89,25 +93,47 @@ func (r removal) ours(n *corev1.Node) bool {
 	return n.Labels[ClusterLabel] == r.bp.Cluster.Name || r.entry.Address == internalIP(n)
 }
 
-// addHost adds the removal of RKE2 from the node's host.
-func (r removal) addHost(obs *providers.Observation, after []providers.Edge) []providers.Edge {
-	block, host, known := r.entry.Block, r.name, false
-	for _, n := range append(r.bp.Nodes(), r.bp.Standbys...) {
-		if n.Address.String() == r.entry.Address {
-			// The machine has another block now, under which it is probed.
-			block, host, known = n.Addr, n.Name, true
+// machine is what became of a node's machine.
+type machine struct {
+	block schema.BlockAddr // under which it is probed
+	host  string
+	now   standing
+}
+
+// standing is what a machine is in the blueprint.
+type standing int
+
+const (
+	nothing   standing = iota
+	onStandby          // a standby: it is probed under that block, and RKE2 leaves it all the same
+	nodeAgain          // a node under another name: its RKE2 stays
+)
+
+func (r removal) machine() machine {
+	find := func(nodes []blueprint.Node, now standing) (machine, bool) {
+		for _, n := range nodes {
+			if n.Address.String() == r.entry.Address {
+				return machine{block: n.Addr, host: n.Name, now: now}, true
+			}
 		}
+		return machine{block: r.entry.Block, host: r.name}, false
 	}
-	if known && block.Type != string(blueprint.Standby) {
-		return after // the same machine under a new node name: its RKE2 stays
+	if m, ok := find(r.bp.Nodes(), nodeAgain); ok {
+		return m
 	}
-	if !known {
+	m, _ := find(r.bp.Standbys, onStandby)
+	return m
+}
+
+// addHost adds the removal of RKE2 from the node's host, and the host where the blueprint does not know it.
+func (r removal) addHost(obs *providers.Observation, at machine, after []providers.Edge) []providers.Edge {
+	if at.now == nothing {
 		ssh := r.bp.Cluster.SSH
 		ssh.User, ssh.Port = r.entry.User, r.entry.Port
-		obs.Hosts = append(obs.Hosts, providers.HostSpec{Name: host, Address: r.entry.Address, SSH: ssh})
+		obs.Hosts = append(obs.Hosts, providers.HostSpec{Name: at.host, Address: r.entry.Address, SSH: ssh})
 	}
-	res := resource(block, typeInstall, cty.NullVal(cty.DynamicPseudoType), r.bp.Cluster.Source.Block, after...)
-	res.Host = host
+	res := resource(at.block, typeInstall, cty.NullVal(cty.DynamicPseudoType), r.bp.Cluster.Source.Block, after...)
+	res.Host = at.host
 	obs.Found = append(obs.Found, res)
 	return []providers.Edge{{To: res.Addr, Range: res.Range}}
 }

@@ -93,7 +93,10 @@ func plural(n int, one, more string) string {
 
 // Apply uncordons the control plane and moves its pods.
 func (k isolationKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
-	name := nodeOf(c.After, c.Before)
+	name, err := target(c)
+	if err != nil {
+		return cty.NilVal, err
+	}
 	return k.apply(s, c, func(api call) (cty.Value, error) {
 		if err := api.cordon(ctx, name, false); err != nil {
 			return cty.NilVal, err

@@ -114,7 +114,11 @@ func field(name string) fieldpath.PathElement { return fieldpath.PathElement{Fie
 
 // Apply sets the labels by server-side apply and takes them from whoever gave them another value: the blueprint decides.
 func (k labelsKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
-	name, wanted := nodeOf(c.After, c.Before), map[string]string{}
+	name, err := target(c)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	wanted := map[string]string{}
 	if !c.After.IsNull() {
 		wanted = textMap(c.After.GetAttr("labels"))
 	}

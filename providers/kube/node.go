@@ -49,7 +49,10 @@ func (k nodeKind) live(w *world, desired cty.Value) cty.Value {
 
 // Apply waits until the node is Ready, or removes it.
 func (k nodeKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
-	name := nodeOf(c.After, c.Before)
+	name, err := target(c)
+	if err != nil {
+		return cty.NilVal, err
+	}
 	return k.apply(s, c, func(api call) (cty.Value, error) {
 		if c.After.IsNull() {
 			return absent(k), api.removeNode(ctx, name)

@@ -42,9 +42,10 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 	}
 	var w *world
 	if err == nil {
-		ctx, cancel := context.WithTimeoutCause(ctx, p.options.ProbeTimeout, fmt.Errorf("no answer for %s", p.options.ProbeTimeout))
-		defer cancel()
-		w, err = look(ctx, client, bp, rs)
+		err = p.within(ctx, func(ctx context.Context) (err error) {
+			w, err = look(ctx, client, bp, rs)
+			return err
+		})
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -58,6 +59,17 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 		obs.Live[r.Addr] = providers.Live{Value: kinds[r.Addr.Type].live(w, r.Desired)}
 	}
 	return obs, nil
+}
+
+// within runs fn for no longer than a probe may take.
+func (p *Provider) within(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, p.options.ProbeTimeout)
+	defer cancel()
+	err := fn(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &retryError{fmt.Errorf("no answer for %s", p.options.ProbeTimeout)}
+	}
+	return err
 }
 
 func everything(rs []providers.Resource, live func(schema.Addr) providers.Live) providers.Observation {

@@ -181,3 +181,17 @@ worker.w2/kube.node <- worker.w2/kube.drain
 		t.Errorf("hosts %v, want none: the blueprint knows it", obs.Hosts)
 	}
 }
+
+func TestIntegrationMachineUnderANewNameIsNotDrained(t *testing.T) {
+	api := realAPI(t)
+	p := kube.New(kube.Options{})
+	s := &session{kubeconfig: api.kubeconfig}
+	joined(t, api, p, s, cluster(2))
+	bp := cluster(2)
+	bp.Workers[1].Name, bp.Workers[1].Addr.Name = "renamed", "renamed"
+	obs := probe(t, p, s, bp)
+	want := "worker.w2/kube.inventory <- worker.w2/kube.node\nworker.w2/kube.node <- control_plane.cp1/kube.node <- worker.w1/kube.node <- worker.renamed/kube.node\n"
+	if diff := cmp.Diff(want, edges(obs.Found)); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+}

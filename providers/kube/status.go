@@ -81,9 +81,7 @@ func (p *Provider) Status(ctx context.Context, s providers.Session, bp *blueprin
 	st := &Status{Cluster: bp.Cluster.Name, Nodes: []NodeStatus{}, Missing: []string{}, Unexpected: []string{}, ControlPlanePods: []PodStatus{}, ControlPlaneSchedulable: bp.ControlPlane.Schedulable}
 	client, err := p.open(s, bp.ControlPlane.Name).fromFact()
 	if err == nil {
-		ctx, cancel := context.WithTimeoutCause(ctx, p.options.ProbeTimeout, fmt.Errorf("no answer for %s", p.options.ProbeTimeout))
-		defer cancel()
-		err = p.read(ctx, client, bp, st)
+		err = p.within(ctx, func(ctx context.Context) error { return p.read(ctx, client, bp, st) })
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -129,7 +129,10 @@ var taintConflicts = wait.Backoff{Steps: 20, Duration: 20 * time.Millisecond, Fa
 
 // Apply sets the taints by a patch that holds for the version of the node that was read.
 func (k taintsKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
-	name := nodeOf(c.After, c.Before)
+	name, err := target(c)
+	if err != nil {
+		return cty.NilVal, err
+	}
 	var wanted []corev1.Taint
 	if !c.After.IsNull() {
 		wanted = parseTaints(texts(c.After.GetAttr("taints")))

@@ -1,10 +1,13 @@
 package kube
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/plans"
 )
 
 // attr returns a string attribute; null and unknown are empty.
@@ -15,14 +18,17 @@ func attr(v cty.Value, name string) string {
 	return text(v.GetAttr(name))
 }
 
-// nodeOf returns the node that a change of one is about.
-func nodeOf(values ...cty.Value) string {
-	for _, v := range values {
-		if name := attr(v, "node"); name != "" {
-			return name
+// nodeOf returns the node that a value is about.
+func nodeOf(v cty.Value) string { return attr(v, "node") }
+
+// target returns the node that a change is about.
+func target(c plans.Change) (string, error) {
+	for _, v := range []cty.Value{c.After, c.Before} {
+		if name := nodeOf(v); name != "" {
+			return name, nil
 		}
 	}
-	return ""
+	return "", fmt.Errorf("%s: the change names no node; this is a bug in cxha", c.Addr)
 }
 
 func text(v cty.Value) string {

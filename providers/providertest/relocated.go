@@ -79,10 +79,7 @@ func installCommands(t *testing.T, root string) {
 	}
 }
 
-var (
-	absolute = regexp.MustCompile(`(^|[\s'"=:(])(/(?:etc|var|usr|opt|proc|sys|lib|srv)\b)`)
-	heredoc  = regexp.MustCompile(`<<'(\w+)'$`)
-)
+var absolute = regexp.MustCompile(`(^|[\s'"=:(])(/(?:etc|var|usr|opt|proc|sys|lib|srv)\b)`)
 
 // relocate leads the absolute paths of a script below root.
 func relocate(script, root string) string {

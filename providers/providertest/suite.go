@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ type HostCase struct {
 
 	Prepare string            // sh text that makes a fresh host ready for the case
 	Drifts  map[string]string // by name: sh text that makes the live state another one
+	Uncut   bool              // the commands are another case's with other words: cutting them off would prove nothing new
 	Stays   bool              // the kind has no state of absence that its commands could lead to: it is never removed by itself
 	Reset   string            // sh text that makes a used host fresh, for suites that share one
 }
@@ -54,7 +56,9 @@ func (s HostSuite) Run(t *testing.T, c HostCase) {
 		h.settled(change.After)
 		h.quiet()
 	})
-	t.Run("cut", func(t *testing.T) { s.cut(t, c) })
+	if !c.Uncut {
+		t.Run("cut", func(t *testing.T) { s.cut(t, c) })
+	}
 	for _, name := range sortedKeys(c.Drifts) {
 		t.Run("drift "+name, func(t *testing.T) {
 			h := s.host(t, c)
@@ -76,7 +80,7 @@ func (s HostSuite) cut(t *testing.T, c HostCase) {
 	h := s.host(t, c)
 	change, _ := h.plan(c.Resource.Desired, h.observe())
 	lines := strings.SplitAfter(h.commands(change).Text(), "\n")
-	for n := 1; n < len(lines); n++ {
+	for _, n := range cutPoints(lines) {
 		h := s.host(t, c)
 		if _, err := h.run(t.Context(), "set -eu\n"+strings.Join(lines[:n], "")); err != nil {
 			t.Fatal(err)
@@ -86,6 +90,28 @@ func (s HostSuite) cut(t *testing.T, c HostCase) {
 			t.Fatalf("after a cut behind line %d, %q", n, lines[n-1])
 		}
 	}
+}
+
+var heredoc = regexp.MustCompile(`<<'(\w+)'$`)
+
+// cutPoints returns after how many lines a script is worth to be cut off: after each, but of a here-document only the first.
+func cutPoints(lines []string) []int {
+	var points []int
+	end := ""
+	for i, line := range lines[:len(lines)-1] {
+		text := strings.TrimRight(line, "\n")
+		switch m := heredoc.FindStringSubmatch(text); {
+		case end == "" && m != nil:
+			end = m[1]
+			points = append(points, i+1, min(i+2, len(lines)-1))
+		case end == text:
+			end = ""
+			points = append(points, i+1)
+		case end == "":
+			points = append(points, i+1)
+		}
+	}
+	return slices.Compact(points)
 }
 
 // remove checks that a resource that left the blueprint is found and removed, and that one cxha never made is left alone.

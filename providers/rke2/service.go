@@ -170,7 +170,8 @@ func sameStart(c plans.Change) bool {
 func restart(s *shell.Script, unit string, after cty.Value) {
 	s.Add("mkdir -p %s", providers.StateDir)
 	s.Add("cxha_before=$(systemctl show -p InvocationID --value %s)", unit)
-	s.Add("(umask 077 && {")
+	s.Add("(umask 077; : > %s)", startedRecord+".new")
+	s.Add("{")
 	for _, attr := range startedWith {
 		var value any = word(after, attr)
 		if schema.IsSensitive(after.GetAttr(attr)) {
@@ -182,7 +183,8 @@ func restart(s *shell.Script, unit string, after cty.Value) {
 	}
 	s.Add(`echo started_before="${cxha_before:-none}"`)
 	s.Add("echo started_files=%s", shell.Raw(filesDigest))
-	s.Add("} > %s) && mv -f %s %s", startedRecord+".new", startedRecord+".new", startedRecord)
+	s.Add("} > %s", startedRecord+".new")
+	s.Add("mv -f %s %s", startedRecord+".new", startedRecord)
 	s.Add("systemctl restart --no-block %s", unit)
 	// The new invocation begins when the old process has ended. If that takes longer, the record does without it.
 	s.Add("cxha_tries=0")

@@ -63,7 +63,9 @@ func (l *loader) start() hcl.Range {
 	return hcl.Range{Filename: l.files[0].body.SrcRange.Filename, Start: hcl.InitialPos, End: hcl.InitialPos}
 }
 
-func indent(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(strings.ReplaceAll(s, "\n", "\n  "), "\n  \n", "\n\n")
+}
 
 // checkNames reports nodes that share a name.
 func (l *loader) checkNames() {
@@ -113,7 +115,7 @@ func (l *loader) checkSites() {
 		switch {
 		case n.Site == "":
 		case i < 0 && !unsure && !l.mentioned(n.Site):
-			l.report(n.sec.mistake("site", "Unknown site", "There is no site called %q.%s", n.Site, didYouMean(n.Site, names, "")))
+			l.report(n.sec.mistake("site", "Unknown site", "There is no site called %q.%s", n.Site, didYouMeanOf(n.Site, names)))
 		case i >= 0:
 			l.checkSubnet(n, l.bp.Sites[i])
 		}

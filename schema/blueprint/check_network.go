@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2"
 )
 
 // checkNetworks compares the ranges of pods and services with each other, the nodes and the sites: domain.md §2.7, "must be
@@ -63,7 +65,9 @@ func (l *loader) checkRoom(pod netip.Prefix) {
 		room = 1 << (nodeBits - pod.Bits())
 	}
 	if nodes > room {
-		l.report(l.cluster.mistake("pod_cidr", "Pod range too small", "Every node takes a /%d of the pods' range, so %s has room for %d nodes, and the blueprint has %d. A node without a range never becomes Ready. Choose a larger range: it cannot be changed once the cluster runs.", nodeBits, pod, room, nodes))
+		d := l.cluster.mistake("pod_cidr", "Pod range too small", "Unless the controller manager is told otherwise, every node takes a /%d of the pods' range, so %s has room for %d of the blueprint's %d nodes. A node without a range never becomes Ready. Choose a larger range: it cannot be changed once the cluster runs.", nodeBits, pod, room, nodes)
+		d.Severity = hcl.DiagWarning // node-cidr-mask-size may be set, and not every CNI heeds it
+		l.report(d)
 	}
 }
 
@@ -76,7 +80,6 @@ func (l *loader) checkPortRange() {
 	}
 	const highestService = 32767
 	if low, err := strconv.Atoi(lows[0]); err == nil && low <= highestService {
-		d := warning(l.cluster.fields["sysctl"].at, "Outgoing ports overlap the cluster's", "net.ipv4.ip_local_port_range begins at %d. Outgoing connections can then take a port that a part of the cluster has to listen on after a restart (6443, 9345, 10250, NodePorts 30000-32767). Reserve them: \"net.ipv4.ip_local_reserved_ports\" = \"2379-2381,6443,9345,10250,30000-32767\".", low)
-		l.report(d)
+		l.report(warning(l.cluster.fields["sysctl"].at, "Outgoing ports overlap the cluster's", "net.ipv4.ip_local_port_range begins at %d. Outgoing connections can then take a port that a part of the cluster has to listen on after a restart (6443, 9345, 10250, NodePorts 30000-32767). Reserve them: \"net.ipv4.ip_local_reserved_ports\" = \"2379-2381,6443,9345,10250,30000-32767\".", low))
 	}
 }

@@ -80,17 +80,17 @@ var managedPaths = []struct{ path, instead string }{
 }
 
 func (l *loader) checkPaths(n built) {
-	seen := map[string]bool{}
+	kind := map[string]string{}
 	for _, s := range append(n.sec.sections("file"), n.sec.sections("directory")...) {
 		for _, m := range managedPaths {
 			if s.name == strings.TrimSuffix(m.path, "/") || strings.HasSuffix(m.path, "/") && strings.HasPrefix(s.name, m.path) {
 				l.report(mistake(s.scope.header, "Path managed by cxha", "%s is written by cxha itself, and two owners of one thing would undo each other's work in every run. Use %s.", s.name, m.instead))
 			}
 		}
-		if seen[s.name] {
+		if before := kind[s.name]; before != "" && before != s.shape.Type {
 			l.report(mistake(s.scope.header, "Declared twice", "%s stands in %s as a file and as a directory. It can be only one of them.", s.name, n.Addr))
 		}
-		seen[s.name] = true
+		kind[s.name] = s.shape.Type
 	}
 }
 

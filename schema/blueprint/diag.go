@@ -3,6 +3,7 @@ package blueprint
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -44,6 +45,14 @@ func didYouMean(name string, candidates []string, prefix string) string {
 	return ""
 }
 
+// didYouMeanOf is didYouMean for names of which few are declared: without a near one it lists them.
+func didYouMeanOf(name string, declared []string) string {
+	if near := didYouMean(name, declared, ""); near != "" || len(declared) == 0 {
+		return near
+	}
+	return " Declared are " + strings.Join(declared, ", ") + "."
+}
+
 // at writes a range the way editors understand it.
 func at(r hcl.Range) string {
 	return fmt.Sprintf("%s:%d,%d", r.Filename, r.Start.Line, r.Start.Column)
@@ -71,7 +80,7 @@ func describe(v cty.Value) string {
 	case ty == cty.Bool:
 		return "the bool false"
 	case ty.IsCollectionType(), ty.IsTupleType():
-		return fmt.Sprintf("a %s of %d elements", kindOf(ty), v.LengthInt())
+		return countOf(v.LengthInt(), kindOf(ty))
 	case ty.IsObjectType():
 		return "an object"
 	}
@@ -86,4 +95,11 @@ func kindOf(ty cty.Type) string {
 		return "set"
 	}
 	return "list"
+}
+
+func countOf(n int, kind string) string {
+	if n == 1 {
+		return "a " + kind + " with 1 element"
+	}
+	return fmt.Sprintf("a %s with %d elements", kind, n)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -48,9 +49,6 @@ func (l *loader) compute(u *unit) {
 func (l *loader) context(refs []ref) *hcl.EvalContext {
 	roots := map[string]map[string]cty.Value{}
 	for _, r := range refs {
-		if r.root == "each" {
-			continue
-		}
 		if roots[r.root] == nil {
 			roots[r.root] = map[string]cty.Value{}
 		}
@@ -120,20 +118,29 @@ func addSuggestion(d *hcl.Diagnostic, expr hclsyntax.Expression, ctx *hcl.EvalCo
 		if !t.SourceRange().Overlaps(*d.Subject) {
 			continue
 		}
-		for i, step := range t {
-			name, isAttr := step.(hcl.TraverseAttr)
-			if !isAttr || !name.SrcRange.Overlaps(*d.Subject) {
-				continue
-			}
-			of, diags := t[:i].TraverseAbs(ctx)
-			if diags.HasErrors() || !of.Type().IsObjectType() {
-				continue
-			}
+		if of, name, failed := failingStep(t, ctx); failed && of.Type().IsObjectType() {
 			names := slices.Sorted(maps.Keys(of.Type().AttributeTypes()))
-			d.Detail += didYouMean(name.Name, names, "")
+			if near := didYouMean(name, names, ""); near != "" || len(names) == 0 {
+				d.Detail += near
+			} else {
+				d.Detail += " It has " + strings.Join(names, ", ") + "."
+			}
 			return
 		}
 	}
+}
+
+// failingStep returns the value of which a traversal asks for something that is not there.
+func failingStep(t hcl.Traversal, ctx *hcl.EvalContext) (of cty.Value, name string, failed bool) {
+	for i := 1; i < len(t); i++ {
+		if _, diags := t[:i+1].TraverseAbs(ctx); !diags.HasErrors() {
+			continue
+		}
+		of, diags := t[:i].TraverseAbs(ctx)
+		name, named := stepName(t[i])
+		return of, name, named && !diags.HasErrors()
+	}
+	return cty.NilVal, "", false
 }
 
 // computeBlock decodes every instance of a block and makes the value that references see.

@@ -89,7 +89,7 @@ func collectionFunctions() []Function {
 		{"element", "element(list, index)", "one element; the index wraps around", stdlib.ElementFunc},
 		{"flatten", "flatten(list)", "the elements of lists in the list, as one list", stdlib.FlattenFunc},
 		{"keys", "keys(map)", "the keys, sorted", stdlib.KeysFunc},
-		{"length", "length(collection)", "the number of elements", stdlib.LengthFunc},
+		{"length", "length(collection)", "the number of elements; of an object, of attributes", length()},
 		{"lookup", "lookup(map, key, default)", "the element, or the default where there is none", stdlib.LookupFunc},
 		{"merge", "merge(maps...)", "one map of all; later ones win", stdlib.MergeFunc},
 		{"range", "range(start, limit, step)", "numbers; start and step can be left out", stdlib.RangeFunc},

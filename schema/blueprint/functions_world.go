@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -101,10 +102,11 @@ func renderTemplate(path, text string, ctx *hcl.EvalContext) (cty.Value, error) 
 
 func templateProblem(diags hcl.Diagnostics) error {
 	d := diags[0]
+	problem := strings.TrimRight(d.Detail, ".?") // it becomes a part of a sentence
 	if d.Subject == nil {
-		return errors.New(d.Detail)
+		return errors.New(problem)
 	}
-	return fmt.Errorf("%s: %s", at(*d.Subject), d.Detail)
+	return fmt.Errorf("%s: %s", at(*d.Subject), problem)
 }
 
 func envFunction(env environment) function.Function {
@@ -124,6 +126,25 @@ func envFunction(env environment) function.Function {
 				return args[1], nil
 			}
 			return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "the environment variable %s is not set; give a default as the second argument if it may be missing", name)
+		},
+	})
+}
+
+// length counts what cty's own function does not: the attributes of an object, such as all workers.
+func length() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "collection", Type: cty.DynamicPseudoType}},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if ty := args[0].Type(); !ty.IsCollectionType() && !ty.IsTupleType() && !ty.IsObjectType() {
+				return cty.NilType, function.NewArgErrorf(0, "it must be a list, a set, a map or an object; strlen counts the characters of a text")
+			}
+			return cty.Number, nil
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if args[0].Type().IsObjectType() {
+				return cty.NumberIntVal(int64(len(args[0].Type().AttributeTypes()))), nil
+			}
+			return args[0].Length(), nil
 		},
 	})
 }

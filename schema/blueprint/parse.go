@@ -32,12 +32,12 @@ func parse(text []byte, name string) (*source, hcl.Diagnostics) {
 	for {
 		file, found := hclsyntax.ParseConfig(rest, name, hcl.InitialPos)
 		src.body = file.Body.(*hclsyntax.Body)
-		src.file = &hcl.File{Body: file.Body, Bytes: text, Nav: file.Nav}
+		src.file = &hcl.File{Body: file.Body, Bytes: text, Nav: navigation{file}}
 		syntax, others := splitSyntax(found)
 		if syntax == nil {
 			return src, append(diags, others...)
 		}
-		line := syntax.Subject.Start.Line
+		line := lineOf(syntax, rest)
 		_, again := src.broken[line]
 		if again || (len(src.broken) > 0 && resulting(syntax, rest)) || len(src.broken) == maxSyntaxErrors {
 			src.torn = true
@@ -78,8 +78,21 @@ func splitSyntax(found hcl.Diagnostics) (syntax *hcl.Diagnostic, others hcl.Diag
 
 // resulting reports whether an error that shows up after a line was left out only says that brackets no longer match.
 func resulting(d *hcl.Diagnostic, text []byte) bool {
+	return d.Summary == unclosedBlock || d.Subject.Start.Byte >= len(text) || closes(d, text)
+}
+
+// closes reports whether the error is at a closing bracket.
+func closes(d *hcl.Diagnostic, text []byte) bool {
 	token := strings.TrimSpace(string(d.Subject.SliceBytes(text)))
-	return d.Summary == unclosedBlock || token == "" || strings.ContainsAny(token[:1], "})]")
+	return token != "" && strings.ContainsAny(token[:1], "})]")
+}
+
+// lineOf returns the line to leave out. Where a closing bracket comes too early, something is missing on the line before.
+func lineOf(d *hcl.Diagnostic, text []byte) int {
+	if closes(d, text) && d.Context != nil && d.Context.Start.Line < d.Subject.Start.Line {
+		return d.Context.Start.Line
+	}
+	return d.Subject.Start.Line
 }
 
 var interpolation = regexp.MustCompile(`[$%]\{[^}]*\}?`)
@@ -107,6 +120,21 @@ func blank(text []byte, line int) (was string, rest []byte) {
 
 // nameless is the type of a block whose header could not be read.
 const nameless = "x"
+
+// navigation tells diagnostics in which block a place is.
+type navigation struct{ file *hcl.File }
+
+// ContextString is what hcl's writer of diagnostics asks for.
+func (n navigation) ContextString(offset int) string {
+	of, ok := n.file.Nav.(interface{ ContextString(int) string })
+	if !ok {
+		return ""
+	}
+	if s := of.ContextString(offset); s != nameless {
+		return s
+	}
+	return ""
+}
 
 var words = regexp.MustCompile(`[\p{L}_][\p{L}\p{N}_-]*`)
 

@@ -74,10 +74,11 @@ func typeProblem(a *schema.Attr, v cty.Value, err error) string {
 	if a.Type.IsListType() && v.Type().IsPrimitiveType() {
 		return s + " Put it in brackets to make a list of one."
 	}
-	if v.Type().IsPrimitiveType() {
-		return s
+	ty := v.Type()
+	if a.Type.IsMapType() && (ty.IsMapType() || ty.IsObjectType()) || a.Type.IsListType() && (ty.IsTupleType() || ty.IsListType() || ty.IsSetType()) {
+		return s + " In it, " + conversionProblem(err) + "."
 	}
-	return s + " In it: " + conversionProblem(err) + "."
+	return s
 }
 
 // conversionProblem is cty's reason for refusing a conversion, with the place inside of the value.
@@ -137,7 +138,7 @@ func (l *loader) obeysOne(sc scope, rule *schema.Rule, f field, v cty.Value) boo
 		return true
 	}
 	d := evaluated(mistake(f.at, rule.Summary, "%s", problem), f.expr, f.ctx)
-	if rule.Hides {
+	if rule.Hides != nil && rule.Hides(s.AsString()) {
 		hideSource(hcl.Diagnostics{d}, sc.header)
 	} else if literal, ok := elementRange(f.expr, v); ok {
 		d.Subject = literal.Ptr()

@@ -117,7 +117,9 @@ func missingNames(shape *schema.Shape, body *hclsyntax.Body) []string {
 	return names
 }
 
+// firstSentence returns the beginning of a text of the language reference, as plain text.
 func firstSentence(s string) string {
+	s = strings.ReplaceAll(s, "`", "")
 	if i := strings.Index(s, ". "); i >= 0 {
 		return s[:i+1]
 	}

@@ -1,0 +1,84 @@
+package plans_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/schema"
+)
+
+// pair is a resource of the size of a node's config: every second one differs.
+func pair(i int) (desired, live cty.Value) {
+	make := func(version string) cty.Value {
+		labels, options := attrs{}, attrs{}
+		for k := range 8 {
+			labels[fmt.Sprintf("example.org/label-%d", k)] = text(fmt.Sprint(i, k))
+			options[fmt.Sprintf("option-%d", k)] = list("one", "two", version)
+		}
+		return obj(attrs{"labels": cty.MapVal(labels), "options": obj(options), "token": secret("t"), "mode": text("0600")})
+	}
+	return make("new"), make([]string{"new", "old"}[i%2])
+}
+
+func benchSizes(b *testing.B, run func(b *testing.B, n int)) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			run(b, n)
+		})
+	}
+}
+
+// BenchmarkDiff compares n resources and takes their fingerprints.
+func BenchmarkDiff(b *testing.B) {
+	benchSizes(b, func(b *testing.B, n int) {
+		desired, live := make([]cty.Value, n), make([]cty.Value, n)
+		for i := range n {
+			desired[i], live[i] = pair(i)
+		}
+		for b.Loop() {
+			for i := range n {
+				d, err := plans.Diff(desired[i], live[i], plans.DiffOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if (d.Action == plans.Update) != (i%2 == 1) {
+					b.Fatalf("resource %d: %s", i, d.Action)
+				}
+				if _, err := schema.Fingerprint(live[i], salt); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// BenchmarkFile writes a plan of n changes, reads it and checks it.
+func BenchmarkFile(b *testing.B) {
+	benchSizes(b, func(b *testing.B, n int) {
+		var rs []resource
+		for i := range n {
+			_, live := pair(1)
+			desired, _ := pair(0)
+			rs = append(rs, resource{addr: fmt.Sprintf("worker.w%d/x.y", i), desired: desired, live: live})
+		}
+		p := makePlan(b, rs...)
+		for b.Loop() {
+			var buf bytes.Buffer
+			if err := plans.WriteFile(&buf, p, fileOptions); err != nil {
+				b.Fatal(err)
+			}
+			f, diags := plans.ReadFile(buf.Bytes(), "test.plan")
+			if diags.HasErrors() {
+				b.Fatal(diags)
+			}
+			if v := plans.Check(f, p); len(v.Run) != n {
+				b.Fatalf("%d fit", len(v.Run))
+			}
+		}
+	})
+}
