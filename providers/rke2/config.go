@@ -169,6 +169,9 @@ func optionValue(v cty.Value) (cty.Value, error) {
 		if texts[i] = string(b); e.Type() == cty.String {
 			texts[i] = e.AsString()
 		}
+		if !writable(texts[i]) {
+			return cty.NilVal, errControl
+		}
 	}
 	return textList(texts).WithMarks(marks), nil
 }

@@ -3,11 +3,14 @@ package rke2
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/zclconf/go-cty/cty"
 	"sigs.k8s.io/yaml"
@@ -74,6 +77,11 @@ func optionText(v any) (string, error) {
 func (o options) yaml() (string, error) {
 	doc := make(map[string]any, len(o))
 	for name, texts := range o {
+		for _, text := range append([]string{name}, texts...) {
+			if !writable(text) {
+				return "", fmt.Errorf("config.yaml: option %q: %w", name, errControl)
+			}
+		}
 		if len(texts) == 1 && !isList(name) {
 			doc[name] = scalar(texts[0])
 			continue
@@ -85,6 +93,16 @@ func (o options) yaml() (string, error) {
 		return "", fmt.Errorf("config.yaml: %w", err)
 	}
 	return "# Written by cxha from the blueprint.\n" + string(b), nil
+}
+
+var errControl = errors.New("it holds control characters")
+
+// writable reports whether a text survives being written to YAML and read again: the library does not escape every line break
+// and control character that Unicode knows. No option of RKE2 has any.
+func writable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return (unicode.IsControl(r) && r != '\n' && r != '\t') || r == '\u2028' || r == '\u2029' || r == '\ufeff' || r == '\ufffd'
+	})
 }
 
 var bareNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,14})$`)

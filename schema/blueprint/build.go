@@ -44,7 +44,7 @@ func (l *loader) each(root string) []*unit {
 
 func (l *loader) buildNode(u *unit, inst *instance) {
 	n := l.node(u, inst)
-	l.nodes = append(l.nodes, built{Node: n, sec: inst.sec})
+	l.nodes = append(l.nodes, &built{Node: n, sec: inst.sec})
 	switch n.Role {
 	case ControlPlane:
 		if l.bp.ControlPlane.Role == "" {

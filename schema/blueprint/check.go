@@ -69,7 +69,7 @@ func indent(s string) string {
 
 // checkNames reports nodes that share a name.
 func (l *loader) checkNames() {
-	first := map[string]built{}
+	first := map[string]*built{}
 	for _, n := range l.nodes {
 		if n.Name == "" {
 			continue
@@ -90,7 +90,7 @@ func (l *loader) checkNames() {
 }
 
 func (l *loader) checkAddresses() {
-	first := map[netip.Addr]built{}
+	first := map[netip.Addr]*built{}
 	for _, n := range l.nodes {
 		if !n.Address.IsValid() {
 			continue
@@ -122,7 +122,7 @@ func (l *loader) checkSites() {
 	}
 }
 
-func (l *loader) checkSubnet(n built, s Site) {
+func (l *loader) checkSubnet(n *built, s Site) {
 	if !n.Address.IsValid() || len(s.Subnets) == 0 {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-func (l *loader) checkNode(n built) {
+func (l *loader) checkNode(n *built) {
 	l.checkLabelKeys(n)
 	l.checkTaints(n)
 	l.checkConfig(n.sec, n.Addr.String())
@@ -28,7 +28,7 @@ const (
 	statusPrefix = "node.kubernetes.io/"
 )
 
-func (l *loader) checkLabelKeys(n built) {
+func (l *loader) checkLabelKeys(n *built) {
 	for _, key := range slices.Sorted(maps.Keys(n.Labels)) {
 		problem := ""
 		switch {
@@ -47,7 +47,7 @@ func (l *loader) checkLabelKeys(n built) {
 	}
 }
 
-func (l *loader) checkTaints(n built) {
+func (l *loader) checkTaints(n *built) {
 	seen := map[string]bool{}
 	for _, t := range n.sec.sections("taint") {
 		key, effect := t.str("key"), t.str("effect")
@@ -79,7 +79,7 @@ var managedPaths = []struct{ path, instead string }{
 	{"/var/lib/cxha/", "nothing: it is cxha's own"},
 }
 
-func (l *loader) checkPaths(n built) {
+func (l *loader) checkPaths(n *built) {
 	kind := map[string]string{}
 	for _, s := range append(n.sec.sections("file"), n.sec.sections("directory")...) {
 		for _, m := range managedPaths {
@@ -95,7 +95,7 @@ func (l *loader) checkPaths(n built) {
 }
 
 // checkYAML reads the files that RKE2 reads: an error there keeps RKE2 from starting, or is only logged.
-func (l *loader) checkYAML(n built) {
+func (l *loader) checkYAML(n *built) {
 	for _, s := range n.sec.sections("drop_in") {
 		if !s.usable("content") {
 			continue

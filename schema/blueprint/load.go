@@ -50,7 +50,7 @@ type loader struct {
 	missing map[string]*undeclared      // by reference
 	values  map[string]given            // of variables
 	funcs   map[string]function.Function
-	nodes   []built
+	nodes   []*built
 	cluster *section  // nil: there is none
 	config  cty.Value // the cluster's config
 

@@ -1,0 +1,145 @@
+package machine
+
+import (
+	"context"
+	"strings"
+)
+
+func hostCommands() map[string]Program {
+	return map[string]Program{
+		"hostname": cmdHostname, "uname": cmdUname, "nproc": cmdNproc, "free": cmdFree, "sync": cmdSync,
+		"ip": cmdIP, "systemd-detect-virt": cmdVirt, "iptables": cmdIptables,
+	}
+}
+
+func cmdHostname(_ context.Context, p *Process) int {
+	f := p.flags()
+	f.BoolP("short", "s", false, "")
+	all := f.BoolP("all-ip-addresses", "I", false, "")
+	f.BoolP("fqdn", "f", false, "")
+	if _, ok := p.parse(f); !ok {
+		return 1
+	}
+	if *all {
+		for _, a := range p.Machine.net.Addrs() {
+			p.printf("%s ", a)
+		}
+		p.printf("\n")
+		return 0
+	}
+	p.printf("%s\n", p.Machine.hostname())
+	return 0
+}
+
+// hostname is the first line of /etc/hostname.
+func (m *Machine) hostname() string {
+	data, err := m.fs.ReadFile("/etc/hostname")
+	if name := strings.TrimSpace(string(data)); err == nil && name != "" {
+		return name
+	}
+	return "localhost"
+}
+
+func cmdUname(_ context.Context, p *Process) int {
+	f := p.flags()
+	all := f.BoolP("all", "a", false, "")
+	parts := []struct {
+		on    *bool
+		value string
+	}{
+		{f.BoolP("kernel-name", "s", false, ""), "Linux"},
+		{f.BoolP("nodename", "n", false, ""), p.Machine.hostname()},
+		{f.BoolP("kernel-release", "r", false, ""), kernelRelease},
+		{f.BoolP("kernel-version", "v", false, ""), "#1 SMP PREEMPT_DYNAMIC cxha sandbox"},
+		{f.BoolP("machine", "m", false, ""), "x86_64"},
+	}
+	if _, ok := p.parse(f); !ok {
+		return 1
+	}
+	var words []string
+	for _, part := range parts {
+		if *part.on || *all {
+			words = append(words, part.value)
+		}
+	}
+	if len(words) == 0 {
+		words = []string{"Linux"}
+	}
+	p.printf("%s\n", strings.Join(words, " "))
+	return 0
+}
+
+// cmdSync has nothing to do: what was written to the host's files is in the real kernel's hands.
+func cmdSync(context.Context, *Process) int { return 0 }
+
+// cmdIptables exists because Canal wants the command; the sandbox has no packet filter that it could change.
+func cmdIptables(_ context.Context, p *Process) int {
+	if len(p.Args) == 2 && (p.Args[1] == "--version" || p.Args[1] == "-V") {
+		p.printf("iptables v1.8.9 (nf_tables)\n")
+		return 0
+	}
+	return p.fail("the sandbox has no packet filter")
+}
+
+func cmdNproc(_ context.Context, p *Process) int {
+	p.printf("4\n")
+	return 0
+}
+
+func cmdVirt(_ context.Context, p *Process) int {
+	p.printf("kvm\n")
+	return 0
+}
+
+func cmdFree(_ context.Context, p *Process) int {
+	p.printf("               total        used        free      shared  buff/cache   available\n")
+	p.printf("Mem:         8130012      512340     7321000        1024      296672     7442000\n")
+	p.printf("Swap:              0           0           0\n")
+	return 0
+}
+
+// cmdIP knows "ip addr" and "ip route", long and in the one-line form of -o.
+func cmdIP(_ context.Context, p *Process) int {
+	var words []string
+	oneLine := false
+	for _, a := range p.Args[1:] {
+		switch {
+		case a == "-o" || a == "-oneline":
+			oneLine = true
+		case !strings.HasPrefix(a, "-"):
+			words = append(words, a)
+		}
+	}
+	if len(words) == 0 {
+		return p.fail("an object is missing")
+	}
+	switch {
+	case strings.HasPrefix("addr", words[0]) || words[0] == "address":
+		showAddrs(p, oneLine)
+		return 0
+	case strings.HasPrefix("route", words[0]):
+		for _, a := range p.Machine.net.Addrs() {
+			if prefix, err := a.Prefix(24); err == nil {
+				p.printf("default via %s dev eth0\n%s dev eth0 proto kernel scope link src %s\n", prefix.Addr().Next(), prefix, a)
+			}
+		}
+		return 0
+	}
+	return p.fail("Object \"%s\" is unknown to the sandbox", words[0])
+}
+
+func showAddrs(p *Process, oneLine bool) {
+	if oneLine {
+		p.printf("1: lo    inet 127.0.0.1/8 scope host lo\n")
+	} else {
+		p.printf("1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536\n    inet 127.0.0.1/8 scope host lo\n")
+		p.printf("2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n")
+	}
+	for _, a := range p.Machine.net.Addrs() {
+		if oneLine {
+			p.printf("2: eth0    inet %s/24 scope global eth0\n", a)
+		} else {
+			p.printf("    inet %s/24 scope global eth0\n", a)
+		}
+	}
+}

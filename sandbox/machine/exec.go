@@ -1,0 +1,190 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Exit codes that shells give to commands which could not be run.
+const (
+	exitCannotRun = 126
+	exitNotFound  = 127
+)
+
+// interpreter is the first line of files that are programs of the sandbox.
+const interpreter = "#!cxha-sandbox "
+
+// multicall is the program that all base commands are links to; it runs the command its link is called by.
+const multicall = "commands"
+
+// run executes argv as a shell would: by PATH, with the rights of p.Cred, and returns the exit code.
+func (m *Machine) run(ctx context.Context, p *Process) int {
+	file, err := m.lookPath(p, p.Args[0])
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
+		if errors.Is(err, errNotFound) {
+			return exitNotFound
+		}
+		return exitCannotRun
+	}
+	head, err := m.firstLine(file)
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
+		return exitCannotRun
+	}
+	name, isProgram := strings.CutPrefix(head, interpreter)
+	name = strings.TrimSpace(name)
+	switch {
+	case isProgram && name == multicall:
+		return m.runCommand(ctx, p, path.Base(p.Args[0]))
+	case isProgram:
+		program, ok := m.programs[name]
+		if !ok {
+			fmt.Fprintf(p.Stderr, "sh: 1: %s: cannot execute: the sandbox has no program %q\n", p.Args[0], name)
+			return exitCannotRun
+		}
+		p.Args = append([]string{file}, p.Args[1:]...)
+		return program(ctx, p)
+	}
+	return m.runScript(ctx, p, file)
+}
+
+func (m *Machine) runCommand(ctx context.Context, p *Process, name string) int {
+	command, ok := baseCommands()[name]
+	if !ok {
+		fmt.Fprintf(p.Stderr, "%s: applet not found\n", name)
+		return exitNotFound
+	}
+	return command(ctx, p)
+}
+
+// runScript runs a text file by the machine's shell. The kernel would read the interpreter from the first line; every
+// interpreter but a shell is one the host does not have.
+func (m *Machine) runScript(ctx context.Context, p *Process, file string) int {
+	src, err := m.fs.ReadFile(file)
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "sh: 1: %s: %s\n", file, strerror(err))
+		return exitCannotRun
+	}
+	options, err := shebang(src)
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "sh: 1: %s: %v\n", p.Args[0], err)
+		return exitCannotRun
+	}
+	return m.shell(ctx, p, script{name: file, text: src, options: options, params: p.Args[1:]})
+}
+
+// shebang is the options that a script's first line gives to its shell.
+func shebang(src []byte) ([]string, error) {
+	line, _, _ := bytes.Cut(src, []byte("\n"))
+	words, ok := bytes.CutPrefix(line, []byte("#!"))
+	if !ok {
+		if bytes.IndexByte(line, 0) >= 0 {
+			return nil, errors.New("Exec format error")
+		}
+		return nil, nil
+	}
+	fields := strings.Fields(string(words))
+	if len(fields) > 0 && path.Base(fields[0]) == "env" {
+		fields = fields[1:]
+	}
+	if len(fields) == 0 || !slices.Contains([]string{"sh", "dash", "bash", "ash"}, path.Base(fields[0])) {
+		return nil, errors.New("bad interpreter: No such file or directory")
+	}
+	return fields[1:], nil
+}
+
+var errNotFound = errors.New("not found")
+
+// lookPath finds the file that a command name means.
+func (m *Machine) lookPath(p *Process, name string) (string, error) {
+	fsys := p.FS()
+	if strings.Contains(name, "/") {
+		file := p.Path(name)
+		info, err := fsys.Stat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", errNotFound
+		case err != nil:
+			return "", err
+		case info.IsDir():
+			return "", fs.ErrPermission
+		}
+		return file, fsys.Access(file, 1)
+	}
+	denied := false
+	for _, dir := range strings.Split(p.Env["PATH"], ":") {
+		file := p.Path(path.Join(dir, name))
+		info, err := fsys.Stat(file)
+		if err != nil || info.IsDir() {
+			continue
+		}
+		if fsys.Access(file, 1) == nil {
+			return file, nil
+		}
+		denied = true
+	}
+	if denied {
+		return "", fs.ErrPermission
+	}
+	return "", errNotFound
+}
+
+func (m *Machine) firstLine(file string) (string, error) {
+	f, err := m.fs.OpenFile(file, 0, 0)
+	if err != nil {
+		return "", err
+	}
+	buf := make([]byte, 256)
+	n, err := io.ReadFull(f, buf)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return "", errors.Join(err, f.Close())
+	}
+	line, _, _ := strings.Cut(string(buf[:n]), "\n")
+	return line, f.Close()
+}
+
+// Path makes a path absolute by the process's working directory; ".." is left to the file system, which knows links.
+func (p *Process) Path(name string) string {
+	if name == "" || path.IsAbs(name) {
+		return name
+	}
+	return strings.TrimSuffix(p.Dir, "/") + "/" + name
+}
+
+// child is a copy of the process that runs another command with the same surroundings.
+func (p *Process) child(args ...string) *Process {
+	c := *p
+	c.Args = args
+	c.Env = maps.Clone(p.Env)
+	return &c
+}
+
+// FS is the machine's file system with the rights of the process's user. Nothing is written after a power cut.
+func (p *Process) FS() *FS {
+	fsys := p.Machine.fs.As(p.Cred)
+	if p.life != nil {
+		return fsys.during(p.life)
+	}
+	return fsys
+}
+
+// strerror is an error in the words of the C library.
+func strerror(err error) string {
+	text := underlying(err).Error()
+	switch {
+	case errors.Is(err, errNotFound):
+		return text
+	case errors.Is(err, fs.ErrPermission) && !strings.Contains(text, "operation"):
+		text = "permission denied"
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}

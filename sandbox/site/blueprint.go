@@ -1,0 +1,108 @@
+package site
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// varsFile is loaded by cxha without being asked for.
+const varsFile = "sandbox.auto.cxhavars"
+
+// FindExample looks for the example blueprint: beside the executable's directory (bin/../examples) and then upwards from
+// the working directory. The result is empty when there is none.
+func FindExample(executable, workingDir string) string {
+	const example = "examples/worker-ha"
+	if executable != "" {
+		if dir := filepath.Join(filepath.Dir(executable), "..", example); isDir(dir) {
+			return filepath.Clean(dir)
+		}
+	}
+	for dir := workingDir; dir != ""; dir = filepath.Dir(dir) {
+		if at := filepath.Join(dir, example); isDir(at) {
+			return at
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return ""
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// writeBlueprint copies the example's files, unless the directory has blueprint files already (they may have been
+// edited), and writes the variables that point to this sandbox.
+func (p Paths) writeBlueprint(example string, port int) error {
+	if err := os.MkdirAll(p.Blueprint(), 0o755); err != nil {
+		return err
+	}
+	present, err := filepath.Glob(filepath.Join(p.Blueprint(), "*.cxha.hcl"))
+	if err != nil {
+		return err
+	}
+	if example != "" && len(present) == 0 {
+		if err := copyBlueprint(example, p.Blueprint()); err != nil {
+			return fmt.Errorf("example blueprint: %w", err)
+		}
+	}
+	text := fmt.Sprintf(`# Written by cxha-sandbox: where this sandbox's hosts and mirror are. Paths are relative to this directory.
+
+ssh = {
+  user        = %q
+  port        = 22
+  key         = "../ssh/id_ed25519"
+  known_hosts = "../ssh/known_hosts"
+  bastion = {
+    address = "127.0.0.1"
+    port    = %d
+    user    = %q
+    key     = "../ssh/id_ed25519"
+  }
+}
+
+install = {
+  script    = "http://%s/install.sh"
+  artifacts = "http://%s/releases/download"
+}
+`, AdminUser, port, JumpUser, MirrorName, MirrorName)
+	return replaceFile(filepath.Join(p.Blueprint(), varsFile), []byte(text), 0o644)
+}
+
+// copyBlueprint copies blueprint files and what they refer to; the example's README, its expected plan and variables of
+// another place stay behind.
+func copyBlueprint(from, to string) error {
+	found := false
+	err := filepath.WalkDir(from, func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case !e.Type().IsRegular(), strings.HasSuffix(rel, ".cxhavars"), strings.HasSuffix(rel, ".md"),
+			strings.HasPrefix(filepath.Base(rel), "want."):
+			return nil
+		}
+		found = found || strings.HasSuffix(rel, ".cxha.hcl")
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return replaceFile(filepath.Join(to, rel), data, 0o644)
+	})
+	if err == nil && !found {
+		return errors.New("there is no *.cxha.hcl in " + from)
+	}
+	return err
+}

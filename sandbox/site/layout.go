@@ -1,0 +1,120 @@
+package site
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/expertflow/cxha/sandbox/machine"
+)
+
+// The private networks: one for the bastion and the mirror, one for each site.
+const (
+	bastionAddress = "10.10.0.1"
+	mirrorAddress  = "10.10.0.2"
+	// MirrorName is the mirror's name in every host's /etc/hosts.
+	MirrorName = "mirror.sandbox.internal"
+	// AdminUser is the account on the hosts, with sudo and no password.
+	AdminUser = "ops"
+	// JumpUser is the account on the bastion.
+	JumpUser = "jump"
+	// maxWorkers is how many workers the addresses of the two sites are good for.
+	maxWorkers = 400
+)
+
+// Host is one machine's place in the layout.
+type Host struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address"`
+	Site    string     `json:"site"` // "a" or "b"
+	Role    string     `json:"role"` // "control-plane" or "worker"
+}
+
+// Layout is the hosts of a sandbox: cp1 in site a and the workers by turns in the sites a and b.
+func Layout(workers int) ([]Host, error) {
+	if workers < 0 || workers > maxWorkers {
+		return nil, fmt.Errorf("%d workers: there is room for 0 to %d", workers, maxWorkers)
+	}
+	hosts := []Host{{Name: "cp1", Address: netip.MustParseAddr("10.10.1.10"), Site: "a", Role: "control-plane"}}
+	for n := range workers {
+		site := n % 2
+		hosts = append(hosts, Host{
+			Name:    fmt.Sprintf("w%d", n+1),
+			Address: netip.AddrFrom4([4]byte{10, 10, byte(1 + site), byte(11 + n/2)}),
+			Site:    string("ab"[site]), Role: "worker",
+		})
+	}
+	return hosts, nil
+}
+
+// options are the differences between the hosts, so that there is something to find: the first worker has ufw running, the
+// second has its network run by NetworkManager.
+func (h Host) options(o *machine.Options) {
+	switch h.Name {
+	case "w1":
+		o.Firewall = "ufw"
+	case "w2":
+		o.NetworkManager = true
+	}
+}
+
+// Paths are the places in a sandbox's directory.
+type Paths struct{ Dir string }
+
+// NewPaths makes dir absolute.
+func NewPaths(dir string) (Paths, error) {
+	abs, err := filepath.Abs(dir)
+	return Paths{Dir: abs}, err
+}
+
+func (p Paths) at(parts ...string) string { return filepath.Join(append([]string{p.Dir}, parts...)...) }
+
+// ClientKey is the private key that opens all hosts and the bastion.
+func (p Paths) ClientKey() string { return p.at("ssh", "id_ed25519") }
+
+// KnownHosts has the host keys of the bastion and of all hosts.
+func (p Paths) KnownHosts() string { return p.at("ssh", "known_hosts") }
+
+// SSHConfig is for a stock ssh: ssh -F FILE w1.
+func (p Paths) SSHConfig() string { return p.at("ssh", "config") }
+
+// Blueprint is the directory with the ready blueprint.
+func (p Paths) Blueprint() string { return p.at("blueprint") }
+
+// Log is what the server process prints.
+func (p Paths) Log() string { return p.at("server.log") }
+
+func (p Paths) host(name string) string { return p.at("hosts", name) }
+func (p Paths) state() string           { return p.at("sandbox.json") }
+func (p Paths) lock() string            { return p.at("server.lock") }
+
+// own are the names of everything that a sandbox puts into its directory.
+func (p Paths) own() []string {
+	return []string{"hosts", "ssh", "blueprint", "sandbox.json", "server.lock", "server.log", "control.sock"}
+}
+
+// Remove deletes what the sandbox made in its directory, and the directory when nothing else is in it.
+func (p Paths) Remove() error {
+	if _, err := os.Stat(p.state()); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var failed error
+	for _, name := range p.own() {
+		failed = errors.Join(failed, os.RemoveAll(p.at(name)))
+	}
+	if failed != nil {
+		return failed
+	}
+	entries, err := os.ReadDir(p.Dir)
+	if err != nil || len(entries) > 0 {
+		return err
+	}
+	return os.Remove(p.Dir)
+}
+
+var hostName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
