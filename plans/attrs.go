@@ -29,8 +29,10 @@ func Attrs(before, after cty.Value) []AttrChange {
 	maps.Copy(marks, am)
 	w := &attrWalk{}
 	for _, name := range keys(b, a) {
-		w.root = name
-		w.compare(attrPath("", name), child(b, name).WithMarks(marks), child(a, name).WithMarks(marks))
+		if cb, ca := child(b, name), child(a, name); !equal(cb, ca) {
+			w.root = name
+			w.compare(attrPath("", name), cb.WithMarks(marks), ca.WithMarks(marks))
+		}
 	}
 	return w.found
 }
@@ -47,24 +49,27 @@ type attrWalk struct {
 	found []AttrChange
 }
 
+// compare adds what differs between two values that are not equal.
 func (w *attrWalk) compare(path string, before, after cty.Value) {
 	b, bm := before.Unmark()
 	a, am := after.Unmark()
 	switch {
 	case len(bm) > 0 || len(am) > 0:
-		if !equal(b, a) {
-			w.add(path, b.WithMarks(bm, am), a.WithMarks(bm, am))
-		}
+		w.add(path, b.WithMarks(bm, am), a.WithMarks(bm, am))
 	case isMapping(b) && isMapping(a):
 		for _, k := range keys(b, a) {
-			w.compare(childPath(path, a, k), child(b, k), child(a, k))
+			if cb, ca := child(b, k), child(a, k); !equal(cb, ca) {
+				w.compare(childPath(path, a, k), cb, ca)
+			}
 		}
 	case isSequence(b) && isSequence(a) && b.LengthInt() == a.LengthInt():
-		bs, as := b.AsValueSlice(), a.AsValueSlice()
-		for i := range bs {
-			w.compare(indexPath(path, i), bs[i], as[i])
+		as := a.AsValueSlice()
+		for i, cb := range b.AsValueSlice() {
+			if !equal(cb, as[i]) {
+				w.compare(indexPath(path, i), cb, as[i])
+			}
 		}
-	case !equal(b, a):
+	default:
 		w.add(path, b, a)
 	}
 }
@@ -101,6 +106,9 @@ func collect(found map[string]cty.Value, path string, v cty.Value) {
 // equal compares what values say: marks do not count, nor does a null in a mapping, nor whether a mapping is a map or an
 // object, or a sequence a list or a tuple.
 func equal(a, b cty.Value) bool {
+	if a.RawEquals(b) { // quick, and mostly so
+		return true
+	}
 	a, _ = a.Unmark()
 	b, _ = b.Unmark()
 	switch {
@@ -167,18 +175,20 @@ func childPath(path string, parent cty.Value, key string) string {
 	if parent.Type().IsObjectType() {
 		return attrPath(path, key)
 	}
-	return path + "[" + strconv.Quote(key) + "]"
+	return cty.NormalizeString(path + "[" + strconv.Quote(validText(key)) + "]")
 }
 
 func attrPath(path, name string) string {
+	name = validText(name)
 	switch {
 	case !hclsyntax.ValidIdentifier(name):
-		return path + "[" + strconv.Quote(name) + "]"
+		path += "[" + strconv.Quote(name) + "]"
 	case path == "":
-		return name
+		path = name
 	default:
-		return path + "." + name
+		path += "." + name
 	}
+	return cty.NormalizeString(path) // as it is when it comes back from a plan file
 }
 
 func indexPath(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

@@ -246,3 +246,19 @@ func TestCheckKeepsThePlansOrder(t *testing.T) {
 		t.Errorf("%d run, want 20", len(v.Run))
 	}
 }
+
+func TestCheckTrustsNoEditedFile(t *testing.T) {
+	t.Parallel()
+	p := makePlan(t, resource{addr: "worker.w1/x.y", desired: obj(attrs{"a": text("1")}), live: obj(attrs{"a": text("2")})})
+	src := write(t, p)
+	planned := read(t, src).Changes[0].Planned
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"what will be":      {planned, "sha256:0", "differs worker.w1/x.y: planned: sha256:0 -> " + planned + "\n"},
+		"what was observed": {p.Changes[0].Observed, "sha256:0", "differs worker.w1/x.y: observed: sha256:0 -> " + p.Changes[0].Observed + "\n"},
+		"a value":           {`a = "1"`, `a = "3"`, `differs worker.w1/x.y: after a: "3" -> "1"` + "\n"},
+	} {
+		if got := verdict(plans.Check(read(t, strings.Replace(src, tt.old, tt.new, 1)), p)); got != tt.want {
+			t.Errorf("%s: verdict %q, want %q", name, got, tt.want)
+		}
+	}
+}

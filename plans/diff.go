@@ -39,6 +39,8 @@ func Diff(desired, live cty.Value, o DiffOptions) (Delta, error) {
 		return Delta{Action: Create, After: d, Attrs: Attrs(l, d)}, nil
 	case d.IsNull():
 		return Delta{Action: Delete, After: cty.NullVal(l.Type()), Attrs: Attrs(l, d)}, nil
+	case d.RawEquals(l):
+		return Delta{Action: NoOp, After: d}, nil
 	}
 	delta := Delta{Action: NoOp, After: merge(d, l)}
 	delta.Attrs = Attrs(l, delta.After)
@@ -104,7 +106,7 @@ func mergeObject(d, l cty.Value) cty.Value {
 	for name, want := range attrs {
 		is, ok := live[name]
 		switch {
-		case !ok:
+		case !ok, want.RawEquals(is):
 		case want.IsNull():
 			_, marks := want.Unmark()
 			attrs[name] = fill(want, is).WithMarks(marks)

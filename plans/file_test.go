@@ -169,6 +169,24 @@ func TestReadFileReportsFaults(t *testing.T) {
 	}
 }
 
+func TestReadFileEndsAtTooDeepNesting(t *testing.T) {
+	t.Parallel()
+	for _, deep := range []string{"[", "{a=", "f(", "-", "!", "1?1:", "\"${", "[(\n", "-\n", "!-"} {
+		_, diags := plans.ReadFile([]byte("format = ("+strings.Repeat(deep, 100_000)), "test.plan")
+		if find(diags, "Values nested too deep") == nil {
+			t.Errorf("%s: diagnostics %v", deep, diags.Errs())
+		}
+	}
+	numbers := `[` + strings.Repeat("-1,\n", 1000) + `]`
+	if _, diags := plans.ReadFile([]byte(strings.Replace(minimal, `"1"`, numbers, 1)), "test.plan"); diags.HasErrors() {
+		t.Errorf("a thousand negative numbers: %s", diags)
+	}
+	nested := strings.Repeat("[", 100) + strings.Repeat("]", 100)
+	if _, diags := plans.ReadFile([]byte(strings.Replace(minimal, `"1"`, nested, 1)), "test.plan"); diags.HasErrors() {
+		t.Errorf("a hundred lists in each other: %s", diags)
+	}
+}
+
 func find(diags hcl.Diagnostics, summary string) *hcl.Diagnostic {
 	for _, d := range diags {
 		if d.Summary == summary {

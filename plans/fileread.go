@@ -17,6 +17,9 @@ import (
 
 // ReadFile reads what WriteFile writes. Diagnostics carry ranges in filename.
 func ReadFile(src []byte, filename string) (*File, hcl.Diagnostics) {
+	if diags := checkDepth(src, filename); diags.HasErrors() {
+		return nil, diags
+	}
 	parsed, diags := hclsyntax.ParseConfig(src, filename, hcl.InitialPos)
 	if diags.HasErrors() {
 		return nil, diags

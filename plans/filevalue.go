@@ -27,7 +27,7 @@ func fileValue(v cty.Value, salt string) (cty.Value, error) {
 	}
 	v, _ = v.Unmark()
 	switch {
-	case !v.IsKnown():
+	case !v.IsKnown() || v.Type().IsSetType() && !v.IsWhollyKnown(): // a set's elements have no place of their own
 		return cty.DynamicVal, nil
 	case v.IsNull():
 		return cty.NullVal(cty.DynamicPseudoType), nil

@@ -45,7 +45,7 @@ func (f *File) Write(w io.Writer) error {
 		body.AppendNewline()
 		c.write(body)
 	}
-	if _, err := w.Write(append([]byte(fileHeader), hclwrite.Format(out.Bytes())...)); err != nil {
+	if _, err := w.Write(append([]byte(fileHeader), hclwrite.Format(out.BuildTokens(nil).Bytes())...)); err != nil {
 		return fmt.Errorf("write plan file: %w", err)
 	}
 	return nil

@@ -30,7 +30,7 @@ say "a second plan: nothing is left to do"
 run cxha plan "$dir/blueprint"
 
 say "somebody edits config.yaml on w1 and removes a label"
-run cxha-sandbox exec --dir "$dir" w1 -- sh -c 'echo "debug: true" >> /etc/rancher/rke2/config.yaml'
+run cxha-sandbox exec --dir "$dir" w1 -- 'echo "debug: true" >> /etc/rancher/rke2/config.yaml'
 run cxha-sandbox kubectl --dir "$dir" -- label node w1 topology.kubernetes.io/zone-
 code=0
 run cxha plan "$dir/blueprint" --detailed-exitcode || code=$?

@@ -11,7 +11,7 @@ import (
 // Rule is what a string or a number has to satisfy to be of use in a cluster.
 type Rule struct {
 	Summary string // of the diagnostic: "Invalid network"
-	Doc     string // for the language reference: "a network such as 10.42.0.0/16"
+	Doc     string // for the language reference: "a network such as 10.42.0.0/16"; empty: the attributes' texts say it
 
 	// Check returns what is wrong with s, why that matters and what to do, in full sentences; "" if nothing is.
 	Check func(s string) string
@@ -29,7 +29,7 @@ var Port = Rule{Summary: "Invalid port", Doc: "1 to 65535", Check: func(s string
 }}
 
 // CNI is the rule for pod networks: domain.md §2.5, server options.
-var CNI = Rule{Summary: plainCNI.Summary, Doc: plainCNI.Doc + ", perhaps behind multus,", Check: func(s string) string {
+var CNI = Rule{Summary: plainCNI.Summary, Check: func(s string) string {
 	return plainCNI.Check(strings.TrimPrefix(s, "multus,"))
 }}
 
@@ -40,7 +40,7 @@ var TaintEffect = oneOf("Unknown taint effect", "effect of a taint", "NoSchedule
 
 func oneOf(summary, what string, values ...string) Rule {
 	list := strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
-	return Rule{Summary: summary, Doc: "one of " + list, Check: func(s string) string {
+	return Rule{Summary: summary, Check: func(s string) string {
 		if slices.Contains(values, s) {
 			return ""
 		}

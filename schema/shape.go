@@ -56,9 +56,10 @@ type Attr struct {
 	Type       cty.Type // of FormValue
 	Of         string   // of FormBlock: the block type
 	Required   bool
-	Default    cty.Value // cty.NilVal: none
-	DefaultDoc string    // the default in words, where it depends on something else
-	Merge      bool      // what is given is added to the default instead of replacing it; a null takes a map's element out
+	Default    cty.Value                // cty.NilVal: none
+	DefaultDoc string                   // the default in words, where it depends on something else
+	Derive     func(name string) string // makes the default of the block's label, or of its key of for_each
+	Merge      bool                     // what is given is added to the default instead of replacing it; a null takes a map's element out
 	Secrecy    Secrecy
 	Rule       *Rule // for the value, or for each element of a list or map
 	KeyRule    *Rule // for each key of a map

@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/zclconf/go-cty/cty"
+import (
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+)
 
 func clusterShape() Shape {
 	return Shape{
@@ -11,7 +15,7 @@ func clusterShape() Shape {
 			"`cxha.io/cluster`.",
 		Example: "cluster \"cx\" {\n  version  = \"v1.35.7+rke2r1\"\n  endpoint = \"cp.cx.internal\"\n\n  ssh {\n    user = \"ops\"\n  }\n}",
 		Attrs:   append(clusterAttrs(), clusterNodeAttrs()...),
-		Blocks:  []Shape{clusterSSHShape(), installShape(), tokenCopyShape()},
+		Blocks:  []Shape{sshShape(), installShape(), tokenCopyShape()},
 	}
 }
 
@@ -20,6 +24,7 @@ func clusterAttrs() []Attr {
 		{Name: "version", Type: cty.String, Required: true, Rule: &Version,
 			Doc: "RKE2's version on every node, exact: a restore needs the same or a newer minor version, so \"the latest\" is no answer.", Example: "\"v1.35.7+rke2r1\""},
 		{Name: "endpoint", Type: cty.String, Rule: &HostName, DefaultDoc: "`cp.NAME.internal`",
+			Derive: func(name string) string { return "cp." + strings.ToLower(name) + ".internal" },
 			Doc: "The name by which workers find the control plane. cxha keeps it in `/etc/hosts` of every node and in the API's certificate, " +
 				"so it needs no DNS. A name and not an address: when the control plane comes back on another machine, only the name has to move.", Example: "\"cp.cx.internal\""},
 		{Name: "pod_cidr", Type: cty.String, Default: cty.StringVal("10.42.0.0/16"), Rule: &Network,
@@ -86,18 +91,12 @@ func tokenCopyShape() Shape {
 	}
 }
 
-func clusterSSHShape() Shape {
-	s := sshShape()
-	s.Doc = "How hosts are reached. One connection for each host carries everything, the Kubernetes API included: 6443 needs no opening towards you. " +
-		"The user needs sudo without password, or is root. Host keys are always checked."
-	return s
-}
-
 func sshShape() Shape {
 	return Shape{
-		Type:    "ssh",
-		Single:  true,
-		Doc:     "How this host is reached, where that differs from the cluster's `ssh`: attribute by attribute, the bastion as a whole.",
+		Type:   "ssh",
+		Single: true,
+		Doc: "How hosts are reached. One connection for each host carries everything, the Kubernetes API included: 6443 needs no opening towards you. " +
+			"The user needs sudo without password, or is root. Host keys are always checked.",
 		Example: "ssh {\n  user = \"ops\"\n  key  = \"~/.ssh/cx\"\n}",
 		Attrs: []Attr{
 			{Name: "user", Type: cty.String, Default: cty.StringVal("root"), Rule: &UserName, Doc: "The user to log in as.", Example: "\"ops\""},

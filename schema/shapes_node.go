@@ -2,6 +2,8 @@ package schema
 
 import "github.com/zclconf/go-cty/cty"
 
+func sameName(name string) string { return name }
+
 func siteShape() Shape {
 	return Shape{
 		Type:  "site",
@@ -11,7 +13,7 @@ func siteShape() Shape {
 			"`topology.kubernetes.io/zone`, so workloads can be spread over sites.",
 		Example: "site \"a\" {\n  subnets = [\"10.10.1.0/24\"]\n}",
 		Attrs: []Attr{
-			{Name: "name", Type: cty.String, Rule: &LabelValue, DefaultDoc: "the label, or the key of `for_each`", Doc: "The zone's name in Kubernetes.", Example: "\"site-a\""},
+			{Name: "name", Type: cty.String, Rule: &LabelValue, Derive: sameName, DefaultDoc: "the label, or the key of `for_each`", Doc: "The zone's name in Kubernetes.", Example: "\"site-a\""},
 			{Name: "subnets", Type: cty.List(cty.String), Default: cty.ListValEmpty(cty.String), Rule: &Network,
 				Doc: "The site's networks. If given, an address of a node at this site that lies outside of them is refused: it is nearly always a slip.", Example: "[\"10.10.1.0/24\"]"},
 			eachAttr("site"),
@@ -27,7 +29,7 @@ func controlPlaneShape() Shape {
 		Doc: "The node that runs the control plane: exactly one in a blueprint. While it is down, the workers go on serving; nothing is " +
 			"rescheduled until it is back.",
 		Example: "control_plane \"cp1\" {\n  address = \"10.10.1.10\"\n  site    = site.a\n}",
-		Attrs: append(nodeAttrs(), Attr{Name: "schedulable", Type: cty.Bool, Default: cty.False,
+		Attrs: append(nodeAttrs("the label"), Attr{Name: "schedulable", Type: cty.Bool, Default: cty.False,
 			Doc: "Whether workload pods may run here. With false the node is tainted `node-role.kubernetes.io/control-plane:NoSchedule` and kept free of " +
 				"them: a pod on a dead control plane cannot be moved, and its service goes on sending traffic to it.", Example: "true"}),
 		Blocks: append(nodeBlocks(), manifestShape()),
@@ -42,7 +44,7 @@ func workerShape() Shape {
 		Label:   Label{Name: "NAME"},
 		Doc:     "A node that runs workloads. At least one; two sites need two.",
 		Example: "worker \"w1\" {\n  address = \"10.10.1.11\"\n  site    = site.a\n}",
-		Attrs:   append(nodeAttrs(), eachAttr("worker")),
+		Attrs:   append(nodeAttrs("the label, or the key of `for_each`"), eachAttr("worker")),
 		Blocks:  nodeBlocks(),
 	}
 }
@@ -55,16 +57,16 @@ func standbyShape() Shape {
 		Doc: "A machine that is ready to become the control plane when that one is lost. It does not belong to the running cluster: cxha " +
 			"looks at it and leaves it alone.",
 		Example: "standby \"s1\" {\n  address = \"10.10.2.10\"\n  site    = site.b\n}",
-		Attrs:   append(nodeAttrs(), eachAttr("standby")),
+		Attrs:   append(nodeAttrs("the label, or the key of `for_each`"), eachAttr("standby")),
 		Blocks:  nodeBlocks(),
 	}
 }
 
-func nodeAttrs() []Attr {
+func nodeAttrs(defaultName string) []Attr {
 	return []Attr{
 		{Name: "address", Type: cty.String, Required: true, Rule: &Address,
 			Doc: "The IP address by which the other nodes and cxha reach the host. RKE2 uses it as the node's address.", Example: "\"10.10.1.11\""},
-		{Name: "name", Type: cty.String, Rule: &NodeName, DefaultDoc: "the label, or the key of `for_each`",
+		{Name: "name", Type: cty.String, Rule: &NodeName, Derive: sameName, DefaultDoc: defaultName,
 			Doc: "The node's name in Kubernetes. A node that gets another name is another node: the old one is planned for removal.", Example: "\"cx-worker-1\""},
 		{Name: "site", Form: FormBlock, Of: "site", Doc: "Where the host stands.", Example: "site.a"},
 		{Name: "labels", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String), Rule: &LabelValue, KeyRule: &LabelKey,
@@ -83,7 +85,17 @@ func eachAttr(typ string) Attr {
 }
 
 func nodeBlocks() []Shape {
-	return []Shape{sshShape(), taintShape(), fileShape(), directoryShape(), dropInShape()}
+	return []Shape{nodeSSHShape(), taintShape(), fileShape(), directoryShape(), dropInShape()}
+}
+
+// nodeSSHShape has no defaults of its own.
+func nodeSSHShape() Shape {
+	s := sshShape()
+	s.Doc = "How this host is reached, where that differs from the cluster's `ssh`: attribute by attribute, the bastion as a whole."
+	for i := range s.Attrs {
+		s.Attrs[i].Default, s.Attrs[i].DefaultDoc = cty.NilVal, "the cluster's"
+	}
+	return s
 }
 
 func taintShape() Shape {

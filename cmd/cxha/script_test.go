@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -65,6 +64,9 @@ func TestIntegrationScripts(t *testing.T) {
 			"kubectl": func(ts *testscript.TestScript, neg bool, args []string) { runKubectl(ts, binary, neg, args) },
 			"apply":   applyAndPlan,
 			"exits":   exits,
+			"approve": approve,
+			"counted": counted,
+			"when":    func(ts *testscript.TestScript, neg bool, args []string) { when(ts, binary, args) },
 			"fullyup": func(ts *testscript.TestScript, neg bool, args []string) { fullyUp(ts, binary, args) },
 		},
 	})
@@ -110,7 +112,7 @@ func runHost(ts *testscript.TestScript, binary string, neg bool, args []string) 
 	if len(args) != 2 {
 		ts.Fatalf("usage: host NAME 'sh text'")
 	}
-	check(ts, neg, ts.Exec(binary, "exec", "--dir", ts.Getenv("SANDBOX"), args[0], "--", "sh", "-c", args[1]))
+	check(ts, neg, ts.Exec(binary, "exec", "--dir", ts.Getenv("SANDBOX"), args[0], "--", args[1]))
 }
 
 // runKubectl is the verb `kubectl ARGS`, as the cluster's administrator.
@@ -168,29 +170,4 @@ func applyAndPlan(ts *testscript.TestScript, neg bool, args []string) {
 func fullyUp(ts *testscript.TestScript, binary string, args []string) {
 	runSandbox(ts, binary, false, append([]string{"up"}, args...))
 	applyAndPlan(ts, false, nil)
-}
-
-// hostStatus is what `cxha-sandbox status --json` says of a host.
-type hostStatus struct {
-	Name        string `json:"name"`
-	Connections int    `json:"connections"`
-	Commands    int    `json:"commands"`
-}
-
-func hostStatuses(binary, dir string) (map[string]hostStatus, error) {
-	out, err := exec.Command(binary, "status", "--dir", dir, "--json").Output()
-	if err != nil {
-		return nil, err
-	}
-	var doc struct {
-		Hosts []hostStatus `json:"hosts"`
-	}
-	if err := json.Unmarshal(out, &doc); err != nil {
-		return nil, err
-	}
-	byName := map[string]hostStatus{}
-	for _, h := range doc.Hosts {
-		byName[h.Name] = h
-	}
-	return byName, nil
 }

@@ -24,16 +24,16 @@ control_plane "cp1" {
   manifest "rke2-coredns-config.yaml" {
     content = file("coredns.yaml")
   }
+
+  file "/etc/profile.d/rke2.sh" { # kubectl for whoever logs in
+    content = "export PATH=$PATH:/var/lib/rancher/rke2/bin KUBECONFIG=/etc/rancher/rke2/rke2.yaml\n"
+  }
 }
 
 worker "w1" {
   address = "10.10.1.11"
   site    = site.a
   labels  = local.labels
-
-  file "/etc/motd" {
-    content = "Worker of the cluster ${cluster.cx.name}, managed by cxha: changes made by hand do not stay.\n"
-  }
 }
 
 worker "w2" {

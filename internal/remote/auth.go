@@ -42,8 +42,9 @@ type keyring struct {
 
 type keyFile struct {
 	signer ssh.Signer
-	locked ssh.PublicKey // the key has a passphrase; its public half, where the file tells it
-	err    error
+	locked bool          // it has a passphrase
+	public ssh.PublicKey // with locked: its public half, where that can be told
+	err    error         // why there is no signer
 }
 
 // signers returns the keys to show, the file's first.
@@ -56,7 +57,7 @@ func (k *keyring) signers(t Target, l login) ([]ssh.Signer, error) {
 	var f keyFile
 	if l.key != "" {
 		f = k.file(l.key)
-		if f.err != nil && !(f.locked != nil && l.agent) {
+		if f.err != nil && (!f.locked || !l.agent) {
 			return fail(f.err.Error(), unlock(l, f))
 		}
 	}
@@ -69,18 +70,20 @@ func (k *keyring) signers(t Target, l login) ([]ssh.Signer, error) {
 		return append([]ssh.Signer{f.signer}, others...), nil
 	case err != nil:
 		return fail(err.Error(), "Start an agent and load the key (`eval $(ssh-agent)`, `ssh-add`), or name a key file in the ssh block: key = \"~/.ssh/...\".")
-	case f.locked != nil: // servers give up after a few keys: show the one that is named
-		others = matching(others, f.locked)
+	case f.public != nil: // servers give up after a few keys: show the one that is named
+		others = matching(others, f.public)
 	}
-	if len(others) == 0 {
-		return fail("the SSH agent does not hold the key", "Load it: ssh-add "+quote(l.key))
+	switch {
+	case len(others) == 0 && l.key == "":
+		return fail("the SSH agent holds no keys", "Load the user's key (`ssh-add`), or name a key file in the ssh block: key = \"~/.ssh/...\".")
+	case len(others) == 0:
+		return fail("the key "+l.key+" has a passphrase, and the SSH agent does not hold it", "Load it: ssh-add "+quote(l.key))
 	}
 	return others, nil
 }
 
 func unlock(l login, f keyFile) string {
-	var locked *ssh.PassphraseMissingError
-	if errors.As(f.err, &locked) {
+	if f.locked {
 		return fmt.Sprintf("cxha asks for no passphrases. Load the key into an agent (`ssh-add %s`) and set agent = true in the ssh block.", quote(l.key))
 	}
 	return "Name the private key of the user in the ssh block: key = \"~/.ssh/...\"."
@@ -107,7 +110,7 @@ func readKey(path string) keyFile {
 	var locked *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &locked):
-		return keyFile{locked: publicHalf(path, locked), err: fmt.Errorf("the key %s is protected by a passphrase: %w", path, err)}
+		return keyFile{locked: true, public: publicHalf(path, locked), err: fmt.Errorf("the key %s is protected by a passphrase: %w", path, err)}
 	case err != nil:
 		return keyFile{err: fmt.Errorf("%s is no private key: %w", path, err)}
 	}

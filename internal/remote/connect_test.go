@@ -174,15 +174,23 @@ func TestConnectWithoutLogin(t *testing.T) {
 func TestConnectWithAgent(t *testing.T) {
 	t.Parallel()
 	key, signer := locked(t)
+	old := oldForm(t)
+	withPub := oldForm(t)
+	rewrite(t, withPub+".pub", authorized(sshtest.Signer(t, signer).PublicKey()))
+	six := []any{newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t)} // as many as a server bears
 	for what, test := range map[string]struct {
 		key  string
 		keys []any // in the agent
 		says string
 	}{
 		"the agent's key":         {"", []any{newPrivate(t), signer}, ""},
-		"passphrase, key there":   {key, []any{newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t), newPrivate(t), signer}, ""},
+		"passphrase, key there":   {key, append(six, signer), ""},
+		"too many keys":           {"", append(six, signer), "name the right one in the ssh block"},
+		"old form with .pub":      {withPub, append(six, signer), ""},
+		"old form without .pub":   {old, []any{newPrivate(t), signer}, ""},
+		"wrong keys":              {"", six[:2], "does not accept any of the 2 keys"},
 		"passphrase, key missing": {key, []any{newPrivate(t)}, "ssh-add " + key},
-		"empty agent":             {"", nil, "does not hold the key"},
+		"empty agent":             {"", nil, "holds no keys"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -212,10 +220,11 @@ func TestConnectUnreachable(t *testing.T) {
 		change func(t *testing.T, h *sshtest.Host, s *providers.HostSpec)
 		says   string
 	}{
-		"off":      {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Off() }, "refused"},
-		"silent":   {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Cut() }, "within"},
-		"no name":  {func(_ *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.Address = "no.such.host.invalid" }, "cannot be resolved"},
-		"hangs up": {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.SSH.Port = plain(t, "") }, "closed the connection during the handshake"},
+		"off":           {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Off() }, "refused"},
+		"silent":        {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Cut() }, "within"},
+		"no name":       {func(_ *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.Address = "no.such.host.invalid" }, "cannot be resolved"},
+		"hangs up":      {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.SSH.Port = plain(t, "") }, "closed the connection during the handshake"},
+		"other ciphers": {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { *s = narrow(t) }, "no common algorithm for client to server cipher"},
 		"another one": {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) {
 			s.SSH.Port = plain(t, "220 mail ready\r\n")
 		}, "handshake"},
@@ -233,6 +242,12 @@ func TestConnectUnreachable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// narrow returns how to reach a host that speaks no cipher of ours.
+func narrow(t testing.TB) providers.HostSpec {
+	w := sshtest.NewWorld(t)
+	return w.Spec(w.Host("w1", sshtest.Options{Ciphers: []string{ssh.InsecureCipherTripleDESCBC}}))
 }
 
 // A server that turns the first clients away, as sshd does beyond MaxStartups, is tried again.
@@ -362,6 +377,17 @@ func locked(t testing.TB) (path string, private any) {
 	return path, private
 }
 
+// oldForm writes what begins like a private key with a passphrase in PEM's own form, which does not tell the public half.
+func oldForm(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "id")
+	block := &pem.Block{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // serveAgent runs an SSH agent and returns its socket.
 func serveAgent(t testing.TB, keys []any) string {
 	t.Helper()
@@ -416,4 +442,21 @@ func plain(t testing.TB, text string) int {
 		}
 	}()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+func TestClosedHostConnectsAnew(t *testing.T) {
+	t.Parallel()
+	w := sshtest.NewWorld(t)
+	h := w.Host("w1", sshtest.Options{Handler: echo})
+	c := connector(t, remote.Options{})
+	old := connect(t, c, w.Spec(h))
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := old.Run(within(t), script("true"))
+	as[*remote.UnreachableError](t, err)
+	if _, err := connect(t, c, w.Spec(h)).Run(within(t), script("true")); err != nil {
+		t.Error(err)
+	}
+	until(t, "the old connection is gone", func() bool { return h.Clients() == 1 })
 }

@@ -14,7 +14,7 @@ import (
 
 // Options says how a Connector works. The zero value is good: it means the defaults given here.
 type Options struct {
-	MaxDials    int           // handshakes at one time, in total; 128
+	MaxDials    int           // handshakes at one time, in total; 256
 	Timeout     time.Duration // for connecting and shaking hands with one host, waiting for MaxDials not counted; 10 s
 	Retries     int           // how often a handshake that the server cut off is tried again; 2, negative: never
 	Backoff     time.Duration // before the first retry, doubled each time; 250 ms
@@ -31,7 +31,7 @@ const maxSessions = 8
 
 func (o Options) withDefaults() Options {
 	if o.MaxDials <= 0 {
-		o.MaxDials = 128
+		o.MaxDials = 256
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second

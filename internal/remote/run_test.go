@@ -322,6 +322,45 @@ func TestRunWaitsForSessionWithContext(t *testing.T) {
 	}
 }
 
+// What could not be opened in time is given back when the host answers at last.
+func TestStoppedOpeningLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := sshtest.NewWorld(t)
+	h := w.Host("w1", sshtest.Options{MaxSessions: 8, Handler: echo})
+	c := connector(t, remote.Options{})
+	host := connect(t, c, w.Spec(h))
+	h.Cut()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := host.Run(ctx, script("true")); !errors.Is(err, context.Canceled) {
+				t.Errorf("run: %v", err)
+			}
+		})
+		all.Go(func() {
+			if _, err := host.Dial(ctx, "tcp", h.Addr()); !errors.Is(err, context.Canceled) {
+				t.Errorf("dial: %v", err)
+			}
+		})
+	}
+	cancel()
+	all.Wait()
+	h.Mend()
+	for range 8 {
+		all.Go(func() {
+			if _, err := host.Run(within(t), script("true")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if h.Connections() != 1 {
+		t.Errorf("%d connections, want 1", h.Connections())
+	}
+	until(t, "the tunnels are closed", func() bool { return h.Clients() == 1 })
+}
+
 // The host's sh must do nothing with a script that reached it in part.
 func TestCutOffScriptDoesNothing(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,7 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 		"more":     "echo zfs >> /etc/modules-load.d/cxha.conf\n",
 		"removed":  "rm /etc/modules-load.d/cxha.conf\n",
 	}
-	sysctl.Prepare = "mkdir -p /proc/sys/net/ipv4\necho 0 > /proc/sys/net/ipv4/ip_forward\nprintf '4096\\t131072\\t6291456\\n' > /proc/sys/net/ipv4/tcp_rmem\n"
+	sysctl.Prepare = "mkdir -p /proc/sys/net/ipv4\necho 0 > /proc/sys/net/ipv4/ip_forward\nprintf '32768\\t60999\\n' > /proc/sys/net/ipv4/ip_local_port_range\n"
 	sysctl.Drifts = map[string]string{
 		"kernel":  "echo 0 > /proc/sys/net/ipv4/ip_forward\n",
 		"value":   "sed 's/ip_forward = 1/ip_forward = 0/' /etc/sysctl.d/90-cxha.conf > /etc/n\nmv /etc/n /etc/sysctl.d/90-cxha.conf\n",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -133,6 +134,7 @@ func (c *conn) build(reply providers.Reply) (*kubernetes.Clientset, error) {
 	config.QPS = -1 // the executor has limits of its own
 	config.UserAgent = FieldManager
 	config.WarningHandlerWithContext = rest.NoWarnings{} // standard error belongs to the caller
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{next} })
 	if c.options.Wrap != nil {
 		config.Wrap(c.options.Wrap)
 	}

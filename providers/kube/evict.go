@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -77,7 +78,8 @@ func (c call) evict(ctx context.Context, e eviction) error {
 
 // evictOnce asks once for each pod that is not ending yet and tells what is waited for.
 func (c call) evictOnce(ctx context.Context, pods []corev1.Pod) (waiting string, err error) {
-	var ending, blocked []string
+	var ending []string
+	blocked := map[string][]string{} // pods by what the budget says
 	var errs []error
 	var mu sync.Mutex // guards the three
 	var wg sync.WaitGroup
@@ -100,7 +102,7 @@ func (c call) evictOnce(ctx context.Context, pods []corev1.Pod) (waiting string,
 			case err != nil:
 				errs = append(errs, fmt.Errorf("pod %s cannot be evicted: %w", podName(p), err))
 			case budget != "":
-				blocked = append(blocked, budget)
+				blocked[budget] = append(blocked[budget], podName(p))
 			default:
 				ending = append(ending, podName(p))
 			}
@@ -111,14 +113,14 @@ func (c call) evictOnce(ctx context.Context, pods []corev1.Pod) (waiting string,
 }
 
 // waitingFor says what keeps an eviction: budgets first, since people can do something about them.
-func waitingFor(pods int, blocked, ending []string) string {
-	slices.Sort(blocked)
-	slices.Sort(ending)
+func waitingFor(pods int, blocked map[string][]string, ending []string) string {
 	var parts []string
-	if len(blocked) > 0 {
-		parts = append(parts, "waiting for "+shorten(slices.Compact(blocked)))
+	for _, budget := range keys(blocked) {
+		names := slices.Sorted(slices.Values(blocked[budget]))
+		parts = append(parts, fmt.Sprintf("waiting for %s (%s %s)", budget, plural(len(names), "pod", "pods"), shorten(names)))
 	}
 	if len(ending) > 0 {
+		slices.Sort(ending)
 		parts = append(parts, "waiting for the end of "+shorten(ending))
 	}
 	return fmt.Sprintf("%d %s left: %s", pods, plural(pods, "pod", "pods"), strings.Join(parts, "; "))
@@ -156,11 +158,23 @@ func blockingBudget(p *corev1.Pod, err error) string {
 		for _, cause := range status.Status().Details.Causes {
 			rest, ok := strings.CutPrefix(cause.Message, "The disruption budget ")
 			if name, why, named := strings.Cut(rest, " "); ok && named && cause.Type == policyv1.DisruptionBudgetCause {
-				return fmt.Sprintf("PodDisruptionBudget %s/%s, which %s (pod %s)", p.Namespace, name, why, podName(p))
+				return fmt.Sprintf("PodDisruptionBudget %s/%s, which %s", p.Namespace, name, strings.TrimSuffix(why, "."))
 			}
 		}
 	}
-	return fmt.Sprintf("a PodDisruptionBudget of pod %s: %v", podName(p), err)
+	return fmt.Sprintf("a PodDisruptionBudget: %v", err)
+}
+
+// impatient is a transport on which an eviction that is refused for now is refused at once: client-go would wait as long as
+// the server proposes (10 s while a budget is being worked on) and ask again without a word.
+type impatient struct{ http.RoundTripper }
+
+func (t impatient) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err == nil && resp.StatusCode == http.StatusTooManyRequests && strings.HasSuffix(r.URL.Path, "/eviction") {
+		resp.Header.Del("Retry-After")
+	}
+	return resp, err
 }
 
 func listPods(ctx context.Context, client *kubernetes.Clientset, node string) ([]corev1.Pod, error) {

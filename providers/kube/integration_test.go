@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/schema/blueprint"
@@ -296,6 +297,40 @@ func TestIntegrationIsolationWaitsForTheBudget(t *testing.T) {
 	allow(t, api.client, b, 1)
 	if err := <-done; err != nil {
 		t.Errorf("apply: %v", err)
+	}
+}
+
+// A budget whose controller has not seen its newest version is answered with a proposal to wait for 10 s.
+func TestIntegrationIsolationAsksABudgetInWorkAgainSoon(t *testing.T) {
+	api := realAPI(t)
+	bp := cluster(1)
+	registerAll(t, api.client, bp)
+	pod(t, api.client, "web", "cp1", nil)
+	b := budget(t, api.client, "web", 0)
+	one := intstr.FromInt32(1)
+	b.Spec.MaxUnavailable = &one
+	b, err := api.client.PolicyV1().PodDisruptionBudgets("default").Update(t.Context(), b, metav1.UpdateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := kube.New(kube.Options{})
+	s := &session{kubeconfig: api.kubeconfig}
+	c := change(t, p, bp, probe(t, p, s, bp), "control_plane.cp1/kube.isolation")
+	done := make(chan error, 1)
+	started := time.Now()
+	go func() {
+		_, err := apply(t, p, s, c)
+		done <- err
+	}()
+	eventually(t, "progress about the budget", func() bool {
+		return s.said("waiting for PodDisruptionBudget default/keep-web, which is still being processed by the server (pod default/web)")
+	})
+	allow(t, api.client, b, 1)
+	if err := <-done; err != nil {
+		t.Errorf("apply: %v", err)
+	}
+	if took := time.Since(started); took > 8*time.Second {
+		t.Errorf("the eviction took %s: the server's proposal was followed", took)
 	}
 }
 

@@ -23,7 +23,7 @@ func Blueprint() *blueprint.Blueprint {
 			SSH:   blueprint.SSH{User: "ops", Port: 22, Agent: true},
 			Token: cty.NullVal(cty.String), AgentToken: cty.NullVal(cty.String), Registries: cty.NullVal(cty.DynamicPseudoType),
 			Modules: []string{"br_netfilter", "overlay"},
-			Sysctl:  map[string]string{"net.ipv4.ip_forward": "1", "net.ipv4.tcp_rmem": "4096 87380 16777216"},
+			Sysctl:  map[string]string{"net.ipv4.ip_forward": "1", "net.ipv4.ip_local_port_range": "10240 60999"},
 		},
 		Sites: []blueprint.Site{
 			{Addr: schema.BlockAddr{Type: "site", Name: "a"}, Source: Source(2), Name: "a"},

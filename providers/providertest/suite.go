@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -225,31 +226,33 @@ func (h *host) commands(c plans.Change) *shell.Script {
 func (h *host) apply(c plans.Change) {
 	h.t.Helper()
 	h.must(h.commands(c).Text())
-	a, ok := h.kase.Kind.(providers.Awaiter)
-	if !ok || c.After.IsNull() {
-		return
+	if a, ok := h.kase.Kind.(providers.Awaiter); ok && !c.After.IsNull() {
+		if err := Wait(h.t, h.run, a.Await(c)); err != nil {
+			h.t.Fatal(err)
+		}
 	}
-	aw := a.Await(c)
-	ctx, cancel := context.WithTimeout(h.t.Context(), aw.Limit)
+}
+
+// Wait polls a condition on a host until it is done, and returns the error that ends the wait.
+func Wait(t *testing.T, run Runner, a providers.Await) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), a.Limit)
 	defer cancel()
-	tick := time.NewTicker(min(aw.Every, 50*time.Millisecond))
+	tick := time.NewTicker(min(a.Every, 100*time.Millisecond))
 	defer tick.Stop()
 	for {
-		reply, err := h.run(ctx, aw.Question)
+		reply, err := run(ctx, a.Question)
 		if err != nil {
-			h.t.Fatal(err)
+			t.Fatal(err)
 		}
-		done, missing, err := aw.Done(reply)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		if done {
-			return
+		done, missing, err := a.Done(reply)
+		if done || err != nil {
+			return err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			h.t.Fatalf("waited for %s in vain: %s", aw.Limit, missing)
+			return fmt.Errorf("waited for %s in vain: %s", a.Limit, missing)
 		}
 	}
 }
@@ -305,4 +308,19 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Converge makes a resource right on a host, checks that nothing is left to do, and returns the live value.
+func Converge(t *testing.T, run Runner, k providers.HostKind, r providers.Resource) cty.Value {
+	t.Helper()
+	h := &host{t: t, run: run, kase: HostCase{Kind: k, Resource: r}}
+	h.converge()
+	return h.observe()
+}
+
+// Changes tells whether a resource differs on a host from what is desired, and how it would be explained.
+func Changes(t *testing.T, run Runner, k providers.HostKind, r providers.Resource) (plans.Change, bool) {
+	t.Helper()
+	h := &host{t: t, run: run, kase: HostCase{Kind: k, Resource: r}}
+	return h.plan(r.Desired, h.observe())
 }

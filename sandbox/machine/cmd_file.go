@@ -143,6 +143,10 @@ func cmdMv(_ context.Context, p *Process) int {
 		if _, err := p.FS().Lstat(to); err == nil && *noClobber {
 			continue
 		}
+		if _, err := p.FS().Lstat(p.Path(source)); err != nil {
+			code = p.fail("cannot stat '%s': %s", source, strerror(err))
+			continue
+		}
 		if err := p.FS().Rename(p.Path(source), to); err != nil {
 			code = p.fail("cannot move '%s' to '%s': %s", source, target, strerror(err))
 		}

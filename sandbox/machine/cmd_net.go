@@ -218,7 +218,7 @@ func curlError(u *url.URL, err error) (int, error) {
 	case errors.As(err, &netErr) && netErr.Timeout():
 		return curlTimeout, errors.New("Operation timed out")
 	case errors.As(err, &opErr) && opErr.Op == "dial":
-		return curlNoConnect, fmt.Errorf("Failed to connect to %s: %s", u.Host, strerror(opErr.Err))
+		return curlNoConnect, fmt.Errorf("Failed to connect to %s: %s", u.Host, strerror(rootCause(opErr.Err)))
 	}
 	return curlOther, err
 }

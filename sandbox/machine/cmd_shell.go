@@ -71,8 +71,7 @@ func cmdSh(ctx context.Context, p *Process) int {
 	default:
 		text, err := p.FS().ReadFile(p.Path(args[0]))
 		if err != nil {
-			p.fail("0: cannot open %s: %s", args[0], strerror(err))
-			return exitNotFound
+			return 1 + p.fail("0: cannot open %s: %s", args[0], strerror(err))
 		}
 		s.name, s.text, args = args[0], text, args[1:]
 	}

@@ -121,7 +121,11 @@ func (m *Machine) lookPath(p *Process, name string) (string, error) {
 		return file, fsys.Access(file, 1)
 	}
 	denied := false
-	for _, dir := range strings.Split(p.Env["PATH"], ":") {
+	dirs, ok := p.Env["PATH"]
+	if !ok {
+		dirs = "/bin:/usr/bin" // execvp's own
+	}
+	for _, dir := range strings.Split(dirs, ":") {
 		file := p.Path(path.Join(dir, name))
 		info, err := fsys.Stat(file)
 		if err != nil || info.IsDir() {

@@ -46,7 +46,7 @@ func (m *Machine) shell(ctx context.Context, p *Process, s script) int {
 		fmt.Fprintf(p.Stderr, "sh: %v\n", err)
 		return 2
 	}
-	renamePid(file)
+	adapt(file)
 	sh := &shell{machine: m, proc: p}
 	runner, err := sh.runner(s)
 	if err != nil {
@@ -68,16 +68,6 @@ func exitCode(ctx context.Context, p *Process, err error) int {
 	}
 	fmt.Fprintf(p.Stderr, "sh: %v\n", err)
 	return 2
-}
-
-// renamePid lets $$ be a number of the session's own: the interpreter would give the sandbox's process id to all hosts.
-func renamePid(file *syntax.File) {
-	syntax.Walk(file, func(n syntax.Node) bool {
-		if e, ok := n.(*syntax.ParamExp); ok && e.Param != nil && e.Param.Value == "$" {
-			e.Param.Value = pidVar
-		}
-		return true
-	})
 }
 
 // shell connects one interpreter to the machine.
@@ -160,6 +150,8 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		return args, nil
 	case args[0] == "umask":
 		return umask(hc, args), nil
+	case args[0] == "trap":
+		return trap(args), nil
 	case args[0] == "ulimit" || args[0] == "hash":
 		return []string{"true"}, nil
 	case args[0] == "command" && len(args) == 3 && args[1] == "-v":
@@ -181,6 +173,26 @@ func umask(hc interp.HandlerContext, args []string) []string {
 	return []string{"eval", "echo 'umask: Illegal number or symbolic mode' >&2; false"}
 }
 
+// trap leaves only the conditions that the interpreter knows: nothing sends signals to a shell here.
+func trap(args []string) []string {
+	if len(args) < 3 {
+		return args
+	}
+	kept := []string{args[0], args[1]}
+	for _, condition := range args[2:] {
+		switch condition {
+		case "0", "EXIT":
+			kept = append(kept, "EXIT")
+		case "ERR":
+			kept = append(kept, condition)
+		}
+	}
+	if len(kept) == 2 {
+		return []string{"true"}
+	}
+	return kept
+}
+
 // which answers command -v and type. Builtins and functions are the interpreter's to know; it gets a PATH that leads
 // nowhere, so that it does not find the real machine's commands.
 func (sh *shell) which(hc interp.HandlerContext, args []string, format string) []string {
@@ -192,14 +204,14 @@ func (sh *shell) which(hc interp.HandlerContext, args []string, format string) [
 			return []string{"printf", "%s\n", fmt.Sprintf(format, file)}
 		}
 		if strings.Contains(name, "/") {
-			return []string{"false"}
+			return []string{"eval", "(exit 127)"}
 		}
 	}
 	quoted := make([]string, len(args))
 	for n, a := range args {
 		quoted[n] = shellQuote(a)
 	}
-	return []string{"eval", "PATH=" + nowhere + " " + strings.Join(quoted, " ")}
+	return []string{"eval", "PATH=" + nowhere + " " + strings.Join(quoted, " ") + " || (exit 127)"}
 }
 
 // shellQuote is s as one word for the shell.
@@ -217,7 +229,7 @@ func (sh *shell) open(ctx context.Context, name string, flag int, _ fs.FileMode)
 		if flag&os.O_CREATE != 0 {
 			op = "cannot create"
 		}
-		return nil, &fs.PathError{Op: "sh: 1: " + op, Path: name + ":", Err: errors.New(strerror(err))}
+		return nil, &fs.PathError{Op: "sh: 1: " + op, Path: name, Err: errors.New(strerror(err))}
 	}
 	return f, nil
 }

@@ -95,10 +95,10 @@ func (s *Systemd) begin(name string) (*run, error) {
 		if u != nil && u.current != nil {
 			r := u.current
 			if !r.stopping && u.sub != "auto-restart" {
-				s.mu.Unlock()
 				if u.active == stateActive {
-					return nil, nil
+					r = nil
 				}
+				s.mu.Unlock()
 				return r, nil
 			}
 			// A unit that is being stopped, or waits to be restarted, begins a new life after the old one has ended.

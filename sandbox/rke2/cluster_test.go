@@ -29,6 +29,7 @@ node-label: ["topology.kubernetes.io/zone=b", "cx/role=core"]
 node-taint: ["cx/only=true:PreferNoSchedule"]`
 
 func TestIntegrationCluster(t *testing.T) {
+	integration(t)
 	t.Parallel()
 	s := newSite(t, 4*time.Minute)
 	cp1 := s.host("cp1", "10.10.1.10")
@@ -43,7 +44,6 @@ func TestIntegrationCluster(t *testing.T) {
 	began := time.Now()
 	cp1.run("systemctl start rke2-server")
 	t.Logf("systemctl start rke2-server: %s", time.Since(began).Round(time.Millisecond))
-	t.Log(cp1.run("journalctl -u rke2-server -n 100 -o cat --no-pager"))
 	checkServerFiles(t, cp1)
 
 	api := cp1.api()

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -57,7 +58,27 @@ func (s *server) newDeployer(ctx context.Context) (*deployer, error) {
 			return nil, err
 		}
 	}
+	if err := d.awaitKinds(ctx); err != nil {
+		return nil, err
+	}
 	return d, d.packageCharts(ctx)
+}
+
+// awaitKinds returns when the API server serves Helm's kinds.
+func (d *deployer) awaitKinds(ctx context.Context) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		_, err := d.applier.dynamic.Resource(helmResource("helmchartconfigs")).List(ctx, metav1.ListOptions{Limit: 1})
+		if err == nil || !apierrors.IsNotFound(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
 }
 
 // packageCharts writes the manifests of the packaged charts, and removes those that are disabled with what they deployed.
@@ -99,11 +120,7 @@ func (d *deployer) removeChart(ctx context.Context, name string, defaults values
 	if err != nil {
 		return err
 	}
-	err = d.applier.remove(ctx, append(objects, chart...))
-	if err != nil && strings.Contains(err.Error(), "no matches for kind") {
-		return nil // the definitions are new, so there is nothing to remove
-	}
-	return err
+	return d.applier.remove(ctx, append(objects, chart...))
 }
 
 // hasCanal tells whether the cluster's network is Canal, the only one that the stand-in shows.

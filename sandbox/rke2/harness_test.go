@@ -37,9 +37,6 @@ type site struct {
 
 func newSite(t *testing.T, limit time.Duration) *site {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a control plane")
-	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +68,14 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
+}
+
+// integration skips a test that starts a control plane when short tests are asked for.
+func integration(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a control plane")
+	}
 }
 
 // host is a machine of the site with an SSH connection as root.

@@ -75,12 +75,16 @@ func checkPassword(hash, password string) error {
 	if err != nil {
 		return fmt.Errorf("%w: salt: %v", errNodePassword, err)
 	}
-	if _, err := fmt.Sscanf(strings.Join(parts[2:5], " "), "%d %d %d", &logN, &r, &p); err != nil || logN < 1 || logN > 20 {
+	_, err = fmt.Sscanf(strings.Join(parts[2:5], " "), "%d %d %d", &logN, &r, &p)
+	if err != nil || logN < 1 || logN > 16 || r < 1 || r > 16 || p < 1 || p > 4 {
 		return fmt.Errorf("%w: cost %q", errNodePassword, parts[2:5])
 	}
 	want, err := base64.RawStdEncoding.DecodeString(parts[5])
 	if err != nil {
 		return fmt.Errorf("%w: %v", errNodePassword, err)
+	}
+	if len(want) < 32 {
+		return fmt.Errorf("%w: hash of %d bytes", errNodePassword, len(want))
 	}
 	got, err := scrypt.Key([]byte(password), salt, 1<<logN, r, p, len(want))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -39,7 +40,7 @@ func isDir(name string) bool {
 
 // writeBlueprint copies the example's files, unless the directory has blueprint files already (they may have been
 // edited), and writes the variables that point to this sandbox.
-func (p Paths) writeBlueprint(example string, port int) error {
+func (p Paths) writeBlueprint(example string, port int, layout []Host) error {
 	if err := os.MkdirAll(p.Blueprint(), 0o755); err != nil {
 		return err
 	}
@@ -72,7 +73,24 @@ install = {
   artifacts = "http://%s/releases/download"
 }
 `, AdminUser, port, JumpUser, MirrorName, MirrorName)
-	return replaceFile(filepath.Join(p.Blueprint(), varsFile), []byte(text), 0o644)
+	return replaceFile(filepath.Join(p.Blueprint(), varsFile), []byte(text+extraWorkers(layout)), 0o644)
+}
+
+// exampleHosts are the hosts that the example blueprint names itself.
+var exampleHosts = []string{"cp1", "w1", "w2"}
+
+// extraWorkers sets the example's variable for the hosts that it does not name.
+func extraWorkers(layout []Host) string {
+	var b strings.Builder
+	for _, h := range layout {
+		if !slices.Contains(exampleHosts, h.Name) {
+			fmt.Fprintf(&b, "  %s = { address = %q, site = %q }\n", h.Name, h.Address, h.Site)
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\nextra_workers = {\n" + b.String() + "}\n"
 }
 
 // copyBlueprint copies blueprint files and what they refer to; the example's README, its expected plan and variables of

@@ -141,7 +141,7 @@ func (s *Site) writeFiles() error {
 	return errors.Join(
 		s.paths.writeKnownHosts(s.hosts["bastion"], s.port, machines),
 		s.paths.writeSSHConfig(s.port, s.layout),
-		s.paths.writeBlueprint(s.config.Example, s.port),
+		s.paths.writeBlueprint(s.config.Example, s.port, s.layout),
 	)
 }
 

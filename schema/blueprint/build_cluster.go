@@ -26,9 +26,6 @@ func (l *loader) buildCluster() {
 		Token: s.get("token"), AgentToken: s.get("agent_token"), TokenCopy: l.tokenCopy(s),
 		Modules: modules, Sysctl: s.strMap("sysctl"), Registries: s.get("registries"),
 	}
-	if l.bp.Cluster.Endpoint == "" && !s.failed("endpoint") {
-		l.bp.Cluster.Endpoint = "cp." + u.name + ".internal"
-	}
 }
 
 func install(s *section) Install {

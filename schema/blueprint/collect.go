@@ -3,6 +3,7 @@ package blueprint
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -114,6 +115,9 @@ func (l *loader) unknownBlock(b *hclsyntax.Block) {
 	} else {
 		shape, _ := l.shape(near)
 		l.hide(shape.Root, b.Labels)
+		if shape.Open {
+			l.hide(shape.Root, slices.Collect(maps.Keys(b.Body.Attributes)))
+		}
 		detail += fmt.Sprintf(" Did you mean %q?", near)
 	}
 	l.report(mistake(b.TypeRange, "Unknown block type", "%s", detail))

@@ -16,7 +16,7 @@ type scope struct {
 	ctx    *hcl.EvalContext
 	where  string // for sentences: worker "w1"
 	header hcl.Range
-	name   string
+	name   string // label, or key of for_each; empty where it is not known
 }
 
 // decodeBody computes the values of a block. What structure has reported is passed over.
@@ -24,9 +24,13 @@ func (l *loader) decodeBody(sc scope, shape *schema.Shape, body *hclsyntax.Body)
 	s := newSection(sc, shape)
 	for i := range shape.Attrs {
 		a := &shape.Attrs[i]
-		if written, ok := body.Attributes[a.Name]; ok {
-			s.fields[a.Name] = l.decodeExpr(sc, shape, a, written.Expr)
-		} else {
+		written, ok := body.Attributes[a.Name]
+		switch {
+		case ok:
+			s.fields[a.Name] = l.decodeExpr(sc, a, written.Expr)
+		case l.given[body][a.Name]: // under a misspelt name
+			s.fields[a.Name] = field{value: cty.DynamicVal, ctx: sc.ctx, at: sc.header}
+		default:
 			s.fields[a.Name] = absent(sc, a)
 		}
 	}
@@ -43,19 +47,23 @@ func (l *loader) decodeBody(sc scope, shape *schema.Shape, body *hclsyntax.Body)
 			s.blocks = append(s.blocks, l.decodeBody(inner, nested, b.Body))
 		}
 	}
-	l.defaultName(s)
+	l.derive(s)
 	return s
 }
 
-// defaultName fills the attribute name with the block's label, or the key of for_each.
-func (l *loader) defaultName(s *section) {
-	a, ok := s.shape.Attr("name")
-	if !ok || !s.get("name").IsNull() {
-		return
+// derive fills the attributes whose defaults are made of the block's label, or of its key of for_each.
+func (l *loader) derive(s *section) {
+	for i := range s.shape.Attrs {
+		a := &s.shape.Attrs[i]
+		f := s.fields[a.Name]
+		if a.Derive == nil || s.scope.name == "" {
+			continue
+		}
+		if f.value.IsKnown() && f.value.IsNull() {
+			f.value = l.settle(s.scope, a, f, cty.StringVal(a.Derive(s.scope.name)))
+			s.fields[a.Name] = f
+		}
 	}
-	f := s.fields["name"]
-	f.value = l.settle(s.scope, a, f, cty.StringVal(s.scope.name))
-	s.fields["name"] = f
 }
 
 func newSection(sc scope, shape *schema.Shape) *section {
@@ -77,7 +85,7 @@ func absent(sc scope, a *schema.Attr) field {
 }
 
 // decodeExpr computes an attribute's value from its expression.
-func (l *loader) decodeExpr(sc scope, shape *schema.Shape, a *schema.Attr, expr hclsyntax.Expression) field {
+func (l *loader) decodeExpr(sc scope, a *schema.Attr, expr hclsyntax.Expression) field {
 	f := field{expr: expr, ctx: sc.ctx, at: expr.Range(), given: true, value: cty.NullVal(cty.String)}
 	switch a.Form {
 	case schema.FormEach, schema.FormType:
@@ -97,7 +105,7 @@ func (l *loader) decodeExpr(sc scope, shape *schema.Shape, a *schema.Attr, expr 
 // decodeAttrBlock reads a nested block that is written as an attribute with an object or null.
 func (l *loader) decodeAttrBlock(s *section, shape *schema.Shape, written *hclsyntax.Attribute) {
 	v := l.value(written.Expr, s.scope.ctx)
-	sc := scope{ctx: s.scope.ctx, where: shape.Type + " of " + s.scope.where, header: written.Expr.Range()}
+	sc := scope{ctx: s.scope.ctx, where: shape.Type + " of " + s.scope.where, header: s.scope.header}
 	f := field{expr: written.Expr, ctx: s.scope.ctx, at: written.Expr.Range(), given: true}
 	if nested := l.decodeObject(sc, shape, f, v); nested != nil {
 		s.blocks = append(s.blocks, nested)

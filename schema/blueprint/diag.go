@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/schema"
@@ -34,7 +35,31 @@ func evaluated(d *hcl.Diagnostic, expr hcl.Expression, ctx *hcl.EvalContext) *hc
 func hideSource(diags hcl.Diagnostics, to hcl.Range) {
 	for _, d := range diags {
 		d.Subject, d.Context, d.Expression, d.EvalContext = to.Ptr(), nil, nil, nil
+		hideReason(d)
 	}
+}
+
+// hideReason takes out what a function says about its arguments: many repeat them.
+func hideReason(d *hcl.Diagnostic) {
+	if d.Summary == "Invalid function argument" || d.Summary == "Error in function call" {
+		d.Detail = "A function refuses its arguments. Its reason is not shown, because the expression has something sensitive in it."
+	}
+}
+
+// hasSensitive reports whether an expression refers to something sensitive, or makes it.
+func hasSensitive(expr hclsyntax.Expression, ctx *hcl.EvalContext) bool {
+	for _, t := range expr.Variables() {
+		if v, _ := t.TraverseAbs(ctx); v.ContainsMarked() {
+			return true
+		}
+	}
+	found := false
+	hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		call, ok := n.(*hclsyntax.FunctionCallExpr)
+		found = found || ok && call.Name == "sensitive"
+		return nil
+	})
+	return found
 }
 
 // didYouMean returns a sentence to append to a detail, or "".

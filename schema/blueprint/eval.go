@@ -98,6 +98,9 @@ func (l *loader) value(expr hclsyntax.Expression, ctx *hcl.EvalContext) cty.Valu
 	v, diags := expr.Value(ctx)
 	for _, d := range diags {
 		addSuggestion(d, expr, ctx)
+		if hasSensitive(expr, ctx) {
+			hideReason(d)
+		}
 		if d.Expression == nil {
 			evaluated(d, expr, ctx)
 		}
@@ -147,7 +150,12 @@ func failingStep(t hcl.Traversal, ctx *hcl.EvalContext) (of cty.Value, name stri
 func (l *loader) computeBlock(u *unit) {
 	ctx := l.context(u.refs)
 	a := u.block.Body.Attributes["for_each"]
-	if _, takes := u.shape.Attr("for_each"); a == nil || !takes {
+	_, takes := u.shape.Attr("for_each")
+	if a == nil && l.given[u.block.Body]["for_each"] { // misspelt
+		u.failed, u.value = true, cty.DynamicVal
+		return
+	}
+	if a == nil || !takes {
 		inst := l.instance(u, "", ctx)
 		u.insts, u.value = []*instance{inst}, inst.sec.object(u.addr(""))
 		return
@@ -159,13 +167,25 @@ func (l *loader) computeBlock(u *unit) {
 	}
 	values := map[string]cty.Value{}
 	for _, key := range slices.Sorted(maps.Keys(elements)) {
-		child := ctx.NewChild()
-		child.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": elements[key]})}
-		inst := l.instance(u, key, child)
+		inst := l.instance(u, key, u.withEach(ctx, cty.StringVal(key), elements[key]))
 		u.insts = append(u.insts, inst)
 		values[key] = inst.sec.object(u.addr(key))
 	}
 	u.value = cty.ObjectVal(values)
+}
+
+// withEach adds each.key and each.value. Misspelt names of them, which are reported already, are unknown.
+func (u *unit) withEach(ctx *hcl.EvalContext, key, value cty.Value) *hcl.EvalContext {
+	each := map[string]cty.Value{}
+	for _, r := range u.refs {
+		if r.root == "each" && r.name != "" {
+			each[r.name] = cty.DynamicVal
+		}
+	}
+	each["key"], each["value"] = key, value
+	child := ctx.NewChild()
+	child.Variables = map[string]cty.Value{"each": cty.ObjectVal(each)}
+	return child
 }
 
 func (l *loader) instance(u *unit, key string, ctx *hcl.EvalContext) *instance {
@@ -198,7 +218,21 @@ func (l *loader) elements(u *unit, a *hclsyntax.Attribute, ctx *hcl.EvalContext)
 		l.report(evaluated(mistake(a.Expr.Range(), "Unusable for_each", "%s", problem), a.Expr, ctx))
 		return nil, false
 	}
+	if v.LengthInt() == 0 {
+		l.rehearse(u, ctx, v.Type())
+	}
 	return l.keyed(a, v, ctx)
+}
+
+// rehearse decodes a block that has no elements with an element of which only the type is known, so that mistakes in it are
+// found before somebody adds the first one.
+func (l *loader) rehearse(u *unit, ctx *hcl.EvalContext, ty cty.Type) {
+	value := cty.DynamicVal
+	if ty.IsCollectionType() {
+		value = cty.UnknownVal(ty.ElementType())
+	}
+	sc := scope{ctx: u.withEach(ctx, cty.UnknownVal(cty.String), value), where: u.title(), header: u.header()}
+	l.decodeBody(sc, u.shape, u.block.Body)
 }
 
 func emptySet(v cty.Value) bool { return v.Type().IsSetType() && v.LengthInt() == 0 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
@@ -44,11 +45,12 @@ type loader struct {
 	shapes []schema.Shape
 	files  []*source
 
-	units   []*unit                     // in source order
-	byName  map[string]map[string]*unit // by the word that references begin with, and name
-	hidden  map[string]map[string]bool  // names that a mistake elsewhere keeps from being declared: references to them are no mistakes
-	missing map[string]*undeclared      // by reference
-	values  map[string]given            // of variables
+	units   []*unit                             // in source order
+	byName  map[string]map[string]*unit         // by the word that references begin with, and name
+	hidden  map[string]map[string]bool          // names that a mistake elsewhere keeps from being declared: references to them are no mistakes
+	missing map[string]*undeclared              // by reference
+	given   map[*hclsyntax.Body]map[string]bool // names of attributes and blocks that a body has, right or misspelt
+	values  map[string]given                    // of variables
 	funcs   map[string]function.Function
 	nodes   []*built
 	cluster *section  // nil: there is none
@@ -69,6 +71,7 @@ func newLoader(dir string, opts LoadOptions) *loader {
 		byName:  map[string]map[string]*unit{},
 		hidden:  map[string]map[string]bool{},
 		missing: map[string]*undeclared{},
+		given:   map[*hclsyntax.Body]map[string]bool{},
 		values:  map[string]given{},
 	}
 	l.funcs = functions(dir, l.env)

@@ -137,6 +137,9 @@ func inDefault(u *unit, r ref) bool {
 }
 
 func (l *loader) checkEach(u *unit, r ref) {
+	if u.block != nil && u.block.Body.Attributes["for_each"] == nil && l.given[u.block.Body]["for_each"] {
+		return // misspelt
+	}
 	if u.block == nil || u.block.Body.Attributes["for_each"] == nil {
 		l.report(mistake(r.at, "No elements here", "each.key and each.value exist only in a block with for_each."))
 		return

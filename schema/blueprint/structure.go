@@ -15,6 +15,7 @@ import (
 // those that are missing, and those that stand there twice.
 func (l *loader) structure(src *source, shape *schema.Shape, body *hclsyntax.Body, header hcl.Range, where string) {
 	given := map[string]bool{}
+	l.given[body] = given
 	missing := missingNames(shape, body)
 	for _, a := range sortedAttrs(body) {
 		if as := l.structureAttr(shape, a, where, missing); as != "" {

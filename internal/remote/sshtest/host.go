@@ -40,6 +40,7 @@ type Options struct {
 	NoLogin      bool          // no key is accepted
 	Passwords    bool          // passwords are asked for, keys are not taken
 	NoForward    bool          // forwarding is forbidden
+	Ciphers      []string      // those of the library
 	Forward      func(addr string) (net.Conn, error)
 }
 
@@ -189,7 +190,7 @@ func (h *Host) accept(l net.Listener) {
 }
 
 func (h *Host) config() *ssh.ServerConfig {
-	c := &ssh.ServerConfig{}
+	c := &ssh.ServerConfig{Config: ssh.Config{Ciphers: h.opts.Ciphers}}
 	for _, k := range append(h.opts.MoreHostKeys, h.opts.HostKey) {
 		c.AddHostKey(k)
 	}

@@ -60,7 +60,7 @@ the real etcd and Kubernetes control plane. sandbox/README.md says what is real 
 		newHostCommand(paths, "start", "Power a host on: it boots and starts its enabled units"),
 		newHostCommand(paths, "cut", "Cut a host's network line; what is under way hangs"),
 		newHostCommand(paths, "mend", "Mend a host's network line"),
-		newExecCommand(paths, io), newKubeconfigCommand(paths), newResetCommand(paths), newLatencyCommand(paths),
+		newExecCommand(paths, io), newKubectlCommand(paths, io), newKubeconfigCommand(paths), newResetCommand(paths), newLatencyCommand(paths),
 	)
 	return root
 }

@@ -1,0 +1,171 @@
+package host_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/host"
+	"github.com/expertflow/cxha/providers/providertest"
+	"github.com/expertflow/cxha/schema"
+	"github.com/expertflow/cxha/schema/blueprint"
+)
+
+func TestCompile(t *testing.T) {
+	t.Parallel()
+	const want = `control_plane.cp1/host.endpoint
+control_plane.cp1/host.firewall
+control_plane.cp1/host.modules
+control_plane.cp1/host.network_manager
+control_plane.cp1/host.sysctl <-
+    control_plane.cp1/host.modules
+worker.w1/host.directory["/srv/data"]
+worker.w1/host.endpoint
+worker.w1/host.file["/srv/data/empty"] <-
+    worker.w1/host.directory["/srv/data"]
+worker.w1/host.file["/srv/data/motd"] <-
+    worker.w1/host.directory["/srv/data"]
+worker.w1/host.file["/srv/secret"]
+worker.w1/host.firewall
+worker.w1/host.modules
+worker.w1/host.network_manager
+worker.w1/host.sysctl <-
+    worker.w1/host.modules
+`
+	bp := sample()
+	bp.Workers = bp.Workers[:1]
+	if d := cmp.Diff(want, providertest.Text(providertest.Compile(t, host.New(), bp))); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
+func TestCompileLeavesOut(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*blueprint.Blueprint)
+		gone   string
+	}{
+		"endpoint that is an address": {func(bp *blueprint.Blueprint) { bp.Cluster.Endpoint = "10.10.1.10" }, "host.endpoint"},
+		"no modules":                  {func(bp *blueprint.Blueprint) { bp.Cluster.Modules = nil }, "host.modules"},
+		"no settings":                 {func(bp *blueprint.Blueprint) { bp.Cluster.Sysctl = nil }, "host.sysctl"},
+		"another CNI":                 {func(bp *blueprint.Blueprint) { bp.Cluster.CNI = "cilium" }, "host.network_manager"},
+	} {
+		bp := sample()
+		c.change(bp)
+		for addr := range providertest.Compile(t, host.New(), bp) {
+			if strings.HasSuffix(addr, c.gone) {
+				t.Errorf("%s: %s is compiled", name, addr)
+			}
+		}
+	}
+}
+
+func TestRefusedPaths(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/etc/hosts": "Path belongs to cxha", "/var/lib/cxha/owned/x": "Path belongs to cxha", "/etc/rancher/rke2/config.yaml": "Path belongs to cxha",
+		"relative": "Invalid path", "/a/../b": "Invalid path", "/a//b": "Invalid path", "/": "Invalid path",
+	} {
+		bp := providertest.Blueprint()
+		bp.Workers[1].Files = []blueprint.File{{Path: path, Content: cty.StringVal(""), Owner: "root:root", Mode: "0644", Source: providertest.Source(30)}}
+		_, diags := host.New().Compile(bp)
+		if len(diags) != 1 || diags[0].Summary != want || diags[0].Subject.Start.Line != 30 {
+			t.Errorf("%s: the diagnostics are %v, want one, %q", path, diags, want)
+		}
+	}
+}
+
+func TestAnswersAreNotTrusted(t *testing.T) {
+	t.Parallel()
+	for name, c := range cases(t) {
+		for _, reply := range []providers.Reply{{}, {Stdout: "garbage\n"}, {Stdout: "file=yes\nhosts\n", Exit: 2}} {
+			if c.Kind.Type().Name == "host.endpoint" && reply.Exit == 0 && reply.Stdout != "" {
+				continue // any text is a hosts file
+			}
+			if v, err := c.Kind.Answer(c.Resource, reply); err == nil {
+				t.Errorf("%s: %q was read as %#v, want an error", name, reply.Stdout, v)
+			}
+		}
+	}
+}
+
+func TestFullDirectoriesStay(t *testing.T) {
+	t.Parallel()
+	r := cases(t)["directory"].Resource
+	r.Desired = cty.NullVal(r.Desired.Type())
+	k := providertest.Kind(t, host.New(), "host.directory")
+	run := providertest.Relocated(t)
+	providertest.Converge(t, run, k, cases(t)["directory"].Resource)
+	if _, err := run(t.Context(), "echo mine > /srv/data/mine\n"); err != nil {
+		t.Fatal(err)
+	}
+	change, ok := providertest.Changes(t, run, k, r)
+	if !ok || change.Action != plans.Delete || !strings.Contains(change.Reason.Text, "the directory stays") {
+		t.Fatalf("planned is %s (%s), want a delete that says what stays", change.Action, change.Reason.Text)
+	}
+	s, err := k.Commands(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := run(t.Context(), "set -eu\n"+s.Text()+"cat /srv/data/mine\n")
+	if err != nil || reply.Stdout != "mine\n" {
+		t.Errorf("the file in the directory is %q (%v, %s), want it kept", reply.Stdout, err, reply.Stderr)
+	}
+	if _, ok := providertest.Changes(t, run, k, r); ok {
+		t.Error("the directory is planned for removal again")
+	}
+}
+
+func TestHostsFileKeepsItsOtherLines(t *testing.T) {
+	t.Parallel()
+	run := providertest.Relocated(t)
+	before := "# mine\n127.0.0.1\tlocalhost # always\n\n10.0.0.1 cp.cx.internal.example # cxha too\n"
+	if _, err := run(t.Context(), "cat > /etc/hosts <<'E'\n"+before+"E\n"); err != nil {
+		t.Fatal(err)
+	}
+	c := cases(t)["endpoint"]
+	providertest.Converge(t, run, c.Kind, c.Resource)
+	reply, err := run(t.Context(), "cat /etc/hosts\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "10.10.1.10 cp.cx.internal # cxha\n" + before; reply.Stdout != want {
+		t.Errorf("the hosts file is\n%s\nwant\n%s", reply.Stdout, want)
+	}
+}
+
+func TestNoNetworkManagerNothingToDo(t *testing.T) {
+	t.Parallel()
+	c := cases(t)["network manager"]
+	if change, ok := providertest.Changes(t, providertest.Relocated(t), c.Kind, c.Resource); ok {
+		t.Errorf("planned is %s on a host without NetworkManager, want nothing", change.Action)
+	}
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add("file=yes\nline=# c\nline=net.ipv4.ip_forward = 1\nkernel:net.ipv4.ip_forward=1\nloaded=overlay\n")
+	f.Add("Unit=firewalld\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nUnit=ufw\nLoadState=not-found\n")
+	f.Add("hosts\n10.10.1.10 cp.cx.internal # cxha\n127.0.0.1 localhost\n")
+	f.Add("LoadState=loaded\nfile 644 root:root 0:0 3 =YWJj\n")
+	f.Add("directory 755 root:root 0:0 4096\nentries\n")
+	rs := providertest.Compile(f, host.New(), sample())
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, r := range rs {
+			k := providertest.Kind(t, host.New(), r.Addr.Type)
+			for _, desired := range []cty.Value{r.Desired, cty.NullVal(k.Type().Object)} {
+				r.Desired = desired
+				v, err := k.Answer(r, providers.Reply{Stdout: text})
+				if err != nil {
+					continue
+				}
+				if !schema.Plain(v).Type().Equals(k.Type().Object) {
+					t.Errorf("%s: the value has the type %#v", r.Addr, v.Type())
+				}
+			}
+		}
+	})
+}

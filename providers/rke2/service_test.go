@@ -1,0 +1,154 @@
+package rke2_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/providertest"
+	"github.com/expertflow/cxha/providers/rke2"
+)
+
+func TestServiceAnswer(t *testing.T) {
+	t.Parallel()
+	r := filled(cases(t)["service"].Resource, map[string]string{"agent_token": "d1"})
+	k := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service")
+	started := "started_version=v1.35.7+rke2r1\nstarted_config=" + configDigest(t, sample(), "worker.w1") + "\nstarted_agent_token=d1\nstarted_before=i0\nstarted_files=f1\nstarted_invocation=i1\n"
+	unit := func(active, enabled, invocation string) string {
+		return "LoadState=loaded\nActiveState=" + active + "\nSubState=x\nUnitFileState=" + enabled + "\nInvocationID=" + invocation + "\n"
+	}
+	for name, c := range map[string]struct {
+		reply  string
+		want   plans.Action
+		reason string
+	}{
+		"no unit":                       {"LoadState=not-found\nfiles=f1\n", plans.Create, ""},
+		"as recorded":                   {unit("active", "enabled", "i1") + started + "files=f1\n", plans.NoOp, ""},
+		"files changed since":           {unit("active", "enabled", "i1") + started + "files=f2\n", plans.NoOp, ""},
+		"restarted":                     {unit("active", "enabled", "i2") + started + "files=f1\n", plans.NoOp, ""},
+		"restarted with other files":    {unit("active", "enabled", "i2") + started + "files=f2\n", plans.Update, "not known with what configuration"},
+		"announced, not restarted":      {unit("active", "enabled", "i0") + started + "files=f1\n", plans.Update, "not known with what configuration"},
+		"no record":                     {unit("active", "enabled", "i1") + "files=f1\n", plans.Update, "not known with what configuration"},
+		"starting":                      {unit("activating", "enabled", "i1") + started + "files=f1\n", plans.Update, "cxha waits for it"},
+		"stopped":                       {unit("inactive", "enabled", "i1") + started + "files=f1\n", plans.Update, "rke2-agent is inactive"},
+		"failed":                        {unit("failed", "enabled", "i1") + started + "files=f1\n", plans.Update, "rke2-agent is failed"},
+		"disabled":                      {unit("active", "disabled", "i1") + started + "files=f1\n", plans.Update, "does not start when the host boots"},
+		"other version":                 {unit("active", "enabled", "i1") + strings.Replace(started, "1.35.7", "1.35.6", 1) + "files=f1\n", plans.Update, "runs with version v1.35.6+rke2r1"},
+		"other configuration":           {unit("active", "enabled", "i1") + strings.Replace(started, "sha256:", "sha256:0", 1) + "files=f1\n", plans.Update, "runs with another configuration"},
+		"other token":                   {unit("active", "enabled", "i1") + strings.Replace(started, "d1", "d2", 1) + "files=f1\n", plans.Update, "runs with another token"},
+		"record without its invocation": {unit("active", "enabled", "i1") + strings.Replace(started, "started_invocation=i1\n", "", 1) + "files=f1\n", plans.NoOp, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, err := k.Answer(r, providers.Reply{Stdout: c.reply})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := plans.Diff(r.Desired, v, plans.DiffOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Action != c.want {
+				t.Fatalf("planned is %s, want %s", d.Action, c.want)
+			}
+			if c.reason == "" {
+				return
+			}
+			reason, err := k.(providers.Explainer).Explain(plans.Change{Addr: r.Addr, Host: "w1", Action: d.Action, Before: v, After: d.After})
+			if err != nil || !strings.Contains(reason.Text, c.reason) {
+				t.Errorf("the reason is %q (%v), want %q in it", reason.Text, err, c.reason)
+			}
+		})
+	}
+}
+
+func TestNoNeedlessRestart(t *testing.T) {
+	t.Parallel()
+	r := filled(cases(t)["service"].Resource, map[string]string{"agent_token": "d1"})
+	k := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service")
+	for name, c := range map[string]struct {
+		attr    string
+		before  cty.Value
+		restart bool
+	}{
+		"disabled":    {"enabled", cty.False, false},
+		"starting":    {"state", cty.StringVal("activating"), false},
+		"stopped":     {"state", cty.StringVal("inactive"), true},
+		"old version": {"version", cty.StringVal("v1.35.6+rke2r1"), true},
+		"unknown":     {"config", cty.NullVal(cty.String), true},
+	} {
+		s, err := k.Commands(plans.Change{Addr: r.Addr, Action: plans.Update, Before: withAttr(r.Desired, c.attr, c.before), After: r.Desired})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(s.Text(), "systemctl restart"); got != c.restart {
+			t.Errorf("%s: a restart is in the commands: %v, want %v\n%s", name, got, c.restart, s)
+		}
+	}
+}
+
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	look := func(state string, log ...string) providers.Reply {
+		return providers.Reply{Stdout: "ActiveState=" + state + "\nSubState=x\nResult=exit-code\nlog:\n" + strings.Join(log, "\n") + "\n"}
+	}
+	refused := `level=error msg="https://cp:9345/v1-rke2/config: 401 Unauthorized"`
+	lost := `level=info msg="dial tcp: connection refused"`
+	for name, c := range map[string]struct {
+		looks []providers.Reply
+		done  bool
+		said  string // by the last look
+		err   string
+	}{
+		"active":                         {looks: []providers.Reply{look("activating", "a"), look("active", "a", "b")}, done: true},
+		"last line is shown":             {looks: []providers.Reply{look("activating", "a", "Waiting for etcd")}, said: "Waiting for etcd"},
+		"without log":                    {looks: []providers.Reply{look("activating")}, said: "rke2-agent is activating (x)"},
+		"failed":                         {looks: []providers.Reply{look("failed", "bootstrap data already found and encrypted with different token")}, err: "give the cluster's own token"},
+		"failed without a hint":          {looks: []providers.Reply{look("failed", "x")}, err: "unit rke2-agent failed (exit-code)"},
+		"an old fault in the log":        {looks: []providers.Reply{look("activating", refused, refused, refused, refused), look("activating", refused, refused, refused, refused)}, said: refused},
+		"a fault comes again":            {looks: []providers.Reply{look("activating", "x"), look("activating", "x", refused), look("activating", "x", refused, refused), look("activating", refused, refused, refused)}, err: "does not accept the token"},
+		"a fault twice":                  {looks: []providers.Reply{look("activating", "x"), look("activating", "x", refused, refused)}, said: refused},
+		"what passes comes again":        {looks: []providers.Reply{look("activating", "x"), look("activating", lost, lost, lost, lost)}, said: lost},
+		"nothing is seen":                {looks: []providers.Reply{{Exit: 1, Stderr: "no systemctl"}}, err: "no systemctl"},
+		"node password in the end":       {looks: []providers.Reply{look("activating"), look("activating", "Node password rejected, x", "Node password rejected, y", "Node password rejected, z")}, err: "NAME.node-password.rke2"},
+		"an answer that is no unit's":    {looks: []providers.Reply{{Stdout: "hello\nlog:\n"}}, err: "not KEY=VALUE"},
+		"a wrong token at a new cluster": {looks: []providers.Reply{look("activating"), look("activating", strings.Repeat("token CA hash does not match the Cluster CA certificate hash\n", 3))}, err: "belongs to another cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := cases(t)["service"].Resource
+			aw := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service").(providers.Awaiter).Await(plans.Change{After: r.Desired})
+			var done bool
+			var said string
+			var err error
+			for _, reply := range c.looks {
+				if done || err != nil {
+					t.Fatalf("the wait ended early: %v", err)
+				}
+				done, said, err = aw.Done(reply)
+			}
+			if (err == nil) != (c.err == "") || (err != nil && !strings.Contains(err.Error(), c.err)) {
+				t.Fatalf("the error is %v, want %q in it", err, c.err)
+			}
+			if done != c.done || said != c.said {
+				t.Errorf("done is %v and said is %q, want %v and %q", done, said, c.done, c.said)
+			}
+		})
+	}
+}
+
+func FuzzAwait(f *testing.F) {
+	f.Add("ActiveState=activating\nlog:\na\nb\n", "ActiveState=activating\nlog:\nb\nc\n")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		r := providertest.Compile(t, rke2.New(rke2.Options{}), providertest.Blueprint())["worker.w1/rke2.service"]
+		aw := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service").(providers.Awaiter).Await(plans.Change{After: r.Desired})
+		for _, text := range []string{one, two, two} {
+			if done, missing, err := aw.Done(providers.Reply{Stdout: text}); err != nil && (done || missing != "") {
+				t.Errorf("an error, and also done %v and missing %q", done, missing)
+			}
+		}
+	})
+}

@@ -1,0 +1,102 @@
+package blueprint_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/expertflow/cxha/schema/blueprint"
+)
+
+// FuzzLoad feeds a file of any content to the loader: it never panics, and what it says has a place in the sources.
+func FuzzLoad(f *testing.F) {
+	cases, err := filepath.Glob("testdata/diagnostics/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range cases {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if strings.HasSuffix(file.Name, blueprint.FileEnding) {
+				f.Add(file.Data)
+			}
+		}
+	}
+	for _, path := range []string{"testdata/base.hcl", filepath.Join(example, "main.cxha.hcl"), filepath.Join(example, "variables.cxha.hcl")} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if tooDeep(text) {
+			t.Skip()
+		}
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "main.cxha.hcl"), text)
+		bp, diags := blueprint.Load(dir, blueprint.LoadOptions{Env: home})
+		checkPlaces(t, bp, diags)
+	})
+}
+
+// FuzzValues feeds any text as the value of a variable, in the three forms that values come in.
+func FuzzValues(f *testing.F) {
+	for _, text := range []string{"1", "{}", `{ a = 1, b = "x" }`, `["a"]`, "a = 1", "${x}", "null", `"`, "x = {\n", "v = [for x in [1] : x]", "v = { a = null }"} {
+		f.Add(text)
+	}
+	source, err := os.ReadFile("testdata/base.hcl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	source = append(source, "variable \"v\" {\n  type = object({ a = optional(list(number), [1]), b = optional(map(string)) })\n}\n"+
+		"variable \"s\" {\n  type = any\n  sensitive = true\n}\nlocals {\n  x = [var.v.a, var.s]\n}\n"...)
+	f.Fuzz(func(t *testing.T, text string) {
+		if tooDeep([]byte(text)) {
+			t.Skip()
+		}
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "main.cxha.hcl"), source)
+		writeFile(t, filepath.Join(dir, "a.auto.cxhavars"), []byte(text))
+		for _, opts := range []blueprint.LoadOptions{{}, {Vars: []string{"v=" + text, "s=" + text}}, {Vars: []string{text}, Env: []string{"CXHA_VAR_v=" + text}}} {
+			bp, diags := blueprint.Load(dir, opts)
+			checkPlaces(t, bp, diags)
+		}
+	})
+}
+
+// tooDeep keeps the fuzzer from texts that only show that HCL's parser is recursive.
+func tooDeep(text []byte) bool {
+	return len(text) > 1<<16 || bytes.Count(text, []byte("(")) > 1000 || bytes.Count(text, []byte("[")) > 1000 || bytes.Count(text, []byte("{")) > 1000
+}
+
+// checkPlaces makes sure that every diagnostic can be shown with its line.
+func checkPlaces(t *testing.T, bp *blueprint.Blueprint, diags hcl.Diagnostics) {
+	t.Helper()
+	if bp == nil {
+		t.Fatal("no blueprint")
+	}
+	for _, d := range diags {
+		if d.Summary == "" || d.Detail == "" || d.Subject == nil {
+			t.Fatalf("diagnostic without a text or a place: %+v", d)
+		}
+		file, ok := bp.Sources[d.Subject.Filename]
+		if !ok {
+			t.Fatalf("%s: the source is not known", d)
+		}
+		if d.Subject.Start.Byte > len(file.Bytes) {
+			t.Fatalf("%s: behind the end of the source", d)
+		}
+	}
+	if err := hcl.NewDiagnosticTextWriter(&bytes.Buffer{}, bp.Sources, 80, false).WriteDiagnostics(diags); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,60 @@
+package blueprint_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/expertflow/cxha/schema/blueprint"
+)
+
+// TestOneSlipIsOneDiagnostic takes a letter out of every word of the example, one at a time: each slip is reported, and nothing
+// that only results from it.
+func TestOneSlipIsOneDiagnostic(t *testing.T) {
+	t.Parallel()
+	const file = "main.cxha.hcl"
+	text, err := os.ReadFile(filepath.Join(example, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, diags := hclsyntax.LexConfig(text, file, hcl.InitialPos)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	slips := 0
+	for _, token := range tokens {
+		if token.Type != hclsyntax.TokenIdent || len(token.Bytes) < 3 {
+			continue
+		}
+		slips++
+		at := token.Range.Start.Byte + len(token.Bytes)/2
+		slipped := slices.Concat(text[:at], text[at+1:])
+		dir := copyExample(t, file, slipped)
+		bp, diags := blueprint.Load(dir, blueprint.LoadOptions{Env: home})
+		if len(diags) != 1 {
+			t.Errorf("%s without its letter %d: %d diagnostics\n%s", token.Bytes, len(token.Bytes)/2+1, len(diags), render(t, dir, bp, diags))
+		}
+	}
+	if slips < 30 {
+		t.Errorf("only %d words were tried", slips)
+	}
+}
+
+// copyExample writes the example with another text for one of its files.
+func copyExample(t *testing.T, file string, text []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"main.cxha.hcl", "variables.cxha.hcl", "coredns.yaml"} {
+		src, err := os.ReadFile(filepath.Join(example, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, name), src)
+	}
+	writeFile(t, filepath.Join(dir, file), text)
+	return dir
+}
