@@ -125,3 +125,10 @@ func typeName(t cty.Type) string {
 	}
 	return t.FriendlyName()
 }
+
+// Function describes a function of the language.
+type Function struct {
+	Name  string
+	Usage string // abs(number)
+	Doc   string // what it returns
+}

@@ -74,6 +74,7 @@ func TestBastionFails(t *testing.T) {
 		check         func(t testing.TB, err error) remote.Target
 		says          string
 		atBastion     bool
+		timeout       time.Duration
 	}{
 		"bastion off": {change: func(_ *testing.T, _ *sshtest.World, b, _ *sshtest.Host) { b.Off() },
 			check: unreachable, says: "refused", atBastion: true},
@@ -86,7 +87,7 @@ func TestBastionFails(t *testing.T) {
 		"host off": {change: func(_ *testing.T, _ *sshtest.World, _, h *sshtest.Host) { h.Off() },
 			check: unreachable, says: "cannot connect to it: "},
 		"host silent": {change: func(_ *testing.T, _ *sshtest.World, _, h *sshtest.Host) { h.Cut() },
-			check: unreachable, says: "within 500ms"},
+			check: unreachable, says: "within 2s", timeout: 2 * time.Second},
 		"host unknown": {change: func(t *testing.T, w *sshtest.World, b, _ *sshtest.Host) {
 			rewrite(t, w.KnownHosts(), b.KnownHostsLine())
 		},
@@ -100,7 +101,7 @@ func TestBastionFails(t *testing.T) {
 			if test.change != nil {
 				test.change(t, w, b, hosts[0])
 			}
-			_, err := connector(t, remote.Options{Timeout: 500 * time.Millisecond}).Connect(within(t), spec)
+			_, err := connector(t, remote.Options{Timeout: test.timeout}).Connect(within(t), spec)
 			target := test.check(t, err)
 			want := remote.Target{Host: "w1", Address: "10.10.1.11"}
 			if test.atBastion {
@@ -150,7 +151,7 @@ func TestBastionLostWhileCommandRuns(t *testing.T) {
 func TestBastionSilent(t *testing.T) {
 	t.Parallel()
 	w, b, hosts := site(t, 2, sshtest.Options{}, sshtest.Options{Handler: echo})
-	c := connector(t, remote.Options{Timeout: 500 * time.Millisecond, KeepAlive: 20 * time.Millisecond})
+	c := connector(t, remote.Options{Timeout: 2 * time.Second})
 	connect(t, c, w.Spec(hosts[0]))
 	b.Cut()
 	_, err := c.Connect(within(t), w.Spec(hosts[1]))

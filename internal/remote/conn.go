@@ -125,45 +125,46 @@ func (c *conn) keepAlive(every time.Duration) {
 	}
 }
 
-// session opens a channel for one command; release must be called when the other side has closed it too.
-func (c *conn) session(ctx context.Context) (s *ssh.Session, release func(), err error) {
-	release = func() { <-c.tokens }
+// session opens a channel for one command; release must follow when the other side has closed it too.
+func (c *conn) session(ctx context.Context) (*ssh.Session, error) {
 	for alone := false; ; {
 		select {
 		case c.tokens <- struct{}{}:
 		case <-c.dead:
-			return nil, nil, c.why()
+			return nil, c.why()
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		}
 		narrowed := false
-		s, err = await(ctx, func() (*ssh.Session, error) {
+		s, err := await(ctx, func() (*ssh.Session, error) {
 			s, err := c.client.NewSession()
 			if err != nil {
 				narrowed = c.narrow(err)
 			}
 			if err != nil && !narrowed {
-				release()
+				c.release()
 			}
 			return s, err
 		}, func(s *ssh.Session, err error) {
 			if err == nil {
 				_ = s.Close() // nobody is there to hear of a failure
-				release()
+				c.release()
 			}
 		})
 		var refused *ssh.OpenChannelError
 		switch {
 		case err == nil:
-			return s, release, nil
+			return s, nil
 		case ctx.Err() != nil:
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		case !errors.As(err, &refused) || !narrowed && alone:
-			return nil, nil, err
+			return nil, err
 		}
 		alone = !narrowed // the last other session may just have ended: try once more
 	}
 }
+
+func (c *conn) release() { <-c.tokens }
 
 // narrow takes one session away from those that may run at a time, if err is the host's refusal of it. It returns false
 // when no other session runs: then waiting for one to end does not help.

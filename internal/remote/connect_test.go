@@ -219,15 +219,16 @@ func TestConnectUnreachable(t *testing.T) {
 	for what, test := range map[string]struct {
 		change func(t *testing.T, h *sshtest.Host, s *providers.HostSpec)
 		says   string
+		limit  time.Duration
 	}{
-		"off":           {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Off() }, "refused"},
-		"silent":        {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Cut() }, "within"},
-		"no name":       {func(_ *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.Address = "no.such.host.invalid" }, "cannot be resolved"},
-		"hangs up":      {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.SSH.Port = plain(t, "") }, "closed the connection during the handshake"},
-		"other ciphers": {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { *s = narrow(t) }, "no common algorithm for client to server cipher"},
+		"off":           {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Off() }, "refused", 0},
+		"silent":        {func(_ *testing.T, h *sshtest.Host, _ *providers.HostSpec) { h.Cut() }, "within 500ms", 500 * time.Millisecond},
+		"no name":       {func(_ *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.Address = "no.such.host.invalid" }, "cannot be resolved", 0},
+		"hangs up":      {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { s.SSH.Port = plain(t, "") }, "closed the connection during the handshake", 0},
+		"other ciphers": {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) { *s = narrow(t) }, "no common algorithm for client to server cipher", 0},
 		"another one": {func(t *testing.T, _ *sshtest.Host, s *providers.HostSpec) {
 			s.SSH.Port = plain(t, "220 mail ready\r\n")
-		}, "handshake"},
+		}, "handshake", 0},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -235,7 +236,7 @@ func TestConnectUnreachable(t *testing.T) {
 			h := w.Host("w1", sshtest.Options{})
 			spec := w.Spec(h)
 			test.change(t, h, &spec)
-			_, err := connector(t, remote.Options{Timeout: 500 * time.Millisecond}).Connect(t.Context(), spec)
+			_, err := connector(t, remote.Options{Timeout: test.limit}).Connect(t.Context(), spec)
 			e := as[*remote.UnreachableError](t, err)
 			if !strings.HasPrefix(err.Error(), "host w1 (") || !strings.Contains(e.Reason, test.says) || e.Hint() == "" {
 				t.Errorf("error %q does not say %q", err, test.says)

@@ -19,11 +19,13 @@ import (
 
 // Run runs a script as root: sh reads it from its input, through sudo where the user is not root. The host sees the script
 // as a whole or not at all: one that was cut off on its way does nothing. Errors are those of Connect, a *RunError, or, when
-// ctx ends, its error; the script is then asked to end by SIGTERM.
+// ctx ends, its error. The host is then asked to send SIGTERM, but it may be unable to: OpenSSH does not signal what root runs,
+// be it by sudo. So a script that was stopped may go on; it ends when it next prints something.
 func (h *Host) Run(ctx context.Context, s *shell.Script) (providers.Reply, error) {
 	x := &execution{done: make(chan struct{}), flood: make(chan struct{}), max: h.conns.opts.MaxOutput}
 	c, err := h.open(ctx, func(c *conn) (err error) {
-		x.session, x.release, err = c.session(ctx)
+		x.session, err = c.session(ctx)
+		x.release = c.release
 		return err
 	})
 	if err != nil {

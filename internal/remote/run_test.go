@@ -238,14 +238,14 @@ func TestRunGivesUpSilentHost(t *testing.T) {
 		<-x.Context.Done()
 		return 0
 	}})
-	host := connect(t, connector(t, remote.Options{KeepAlive: 20 * time.Millisecond}), w.Spec(h))
+	host := connect(t, connector(t, remote.Options{KeepAlive: 50 * time.Millisecond}), w.Spec(h))
 	go func() {
 		<-started
 		h.Cut()
 	}()
 	_, err := host.Run(within(t), script("true"))
 	e := as[*remote.RunError](t, err)
-	if !e.Unknown || !strings.Contains(e.Reason, "no sign of life for 60ms") {
+	if !e.Unknown || !strings.Contains(e.Reason, "no sign of life for 150ms") {
 		t.Errorf("got %v", err)
 	}
 	h.Drop()
@@ -330,21 +330,21 @@ func TestStoppedOpeningLeavesNothing(t *testing.T) {
 	c := connector(t, remote.Options{})
 	host := connect(t, c, w.Spec(h))
 	h.Cut()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // time to send the requests
+	defer cancel()
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if _, err := host.Run(ctx, script("true")); !errors.Is(err, context.Canceled) {
+			if _, err := host.Run(ctx, script("true")); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("run: %v", err)
 			}
 		})
 		all.Go(func() {
-			if _, err := host.Dial(ctx, "tcp", h.Addr()); !errors.Is(err, context.Canceled) {
+			if _, err := host.Dial(ctx, "tcp", h.Addr()); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("dial: %v", err)
 			}
 		})
 	}
-	cancel()
 	all.Wait()
 	h.Mend()
 	for range 8 {

@@ -38,20 +38,24 @@ func found(w *world, bp *blueprint.Blueprint) providers.Observation {
 	for _, n := range bp.Nodes() {
 		ready = append(ready, on(n.Addr, typeNode, n.Source.Block))
 	}
-	leaving := map[string]entry{}
+	leaving := map[string]removal{}
 	for name, e := range w.inventory {
-		leaving[name] = e
+		leaving[name] = removal{bp: bp, w: w, name: name, entry: e}
 	}
 	for _, n := range bp.Nodes() {
 		delete(leaving, n.Name)
 	}
 	for _, n := range removedNodes(w, bp) {
-		if _, listed := leaving[n.Name]; !listed {
-			leaving[n.Name] = entry{Block: blockOf(n), Address: internalIP(n), User: bp.Cluster.SSH.User, Port: bp.Cluster.SSH.Port}
+		r, listed := leaving[n.Name]
+		if !listed {
+			e := entry{Block: blockOf(n), Address: internalIP(n), User: bp.Cluster.SSH.User, Port: bp.Cluster.SSH.Port}
+			r = removal{bp: bp, w: w, name: n.Name, entry: e}
 		}
+		r.node = n
+		leaving[n.Name] = r
 	}
 	for _, name := range keys(leaving) {
-		removal{bp: bp, w: w, name: name, entry: leaving[name]}.add(&obs, ready)
+		leaving[name].add(&obs, ready)
 	}
 	return obs
 }
@@ -62,6 +66,7 @@ type removal struct {
 	w     *world
 	name  string
 	entry entry
+	node  *corev1.Node // nil: there is none, or it is somebody else's
 }
 
 func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
@@ -73,7 +78,7 @@ func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
 	}
 	var after []providers.Edge
 	at := r.machine()
-	if n := r.w.nodes[r.name]; n != nil && r.ours(n) {
+	if n := r.node; n != nil {
 		after = ready
 		if at.now != nodeAgain { // else its pods ended when the machine joined under its new name
 			after = put(typeDrain, drainValue(n, r.w.pods[r.name]), after...)
@@ -86,11 +91,6 @@ func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
 	if e, listed := r.w.inventory[r.name]; listed {
 		put(typeInventory, inventoryValue(map[string]entry{r.name: e}), after...)
 	}
-}
-
-// ours repeats what removedNodes decided: an inventory entry alone does not make a node of that name cxha's.
-func (r removal) ours(n *corev1.Node) bool {
-	return n.Labels[ClusterLabel] == r.bp.Cluster.Name || r.entry.Address == internalIP(n)
 }
 
 // machine is what became of a node's machine.

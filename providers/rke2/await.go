@@ -3,6 +3,7 @@ package rke2
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func (w *watch) done(reply providers.Reply) (done bool, missing string, err erro
 	if err != nil {
 		return false, "", fmt.Errorf("unit %s: %w", w.unit, err)
 	}
-	lines := logMessages(log)
+	lines := logLinesOf(log)
 	if f := w.fault(lines); f != nil {
 		return false, "", f
 	}
@@ -70,7 +71,24 @@ func (w *watch) missing(said map[string]string, lines []string) string {
 	if len(lines) == 0 {
 		return fmt.Sprintf("%s is %s (%s)", w.unit, said["ActiveState"], said["SubState"])
 	}
-	return lines[len(lines)-1]
+	return message(lines[len(lines)-1])
+}
+
+// message returns what a log line says: RKE2 writes time="..." level=... msg="...".
+func message(line string) string {
+	_, rest, ok := strings.Cut(line, " msg=")
+	if !ok {
+		return line
+	}
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return line
+	}
+	text, err := strconv.Unquote(quoted)
+	if err != nil {
+		return line
+	}
+	return text
 }
 
 func (w *watch) failed(result string, lines []string) error {
@@ -98,7 +116,7 @@ func (w *watch) fault(lines []string) error {
 			continue
 		}
 		if w.faults[h.message]++; w.faults[h.message] >= fatalRepeats {
-			return fmt.Errorf("unit %s does not get further: %s; %s", w.unit, line, h.text)
+			return fmt.Errorf("unit %s does not get further: %s; %s", w.unit, message(line), h.text)
 		}
 	}
 	return nil
@@ -124,8 +142,8 @@ func equal(a, b []string) bool {
 	return true
 }
 
-// logMessages returns the messages of log lines, without empty ones. RKE2 writes time="..." level=... msg="...".
-func logMessages(log string) []string {
+// logLinesOf returns a log's lines without empty ones.
+func logLinesOf(log string) []string {
 	var lines []string
 	for line := range strings.Lines(log) {
 		if line = strings.TrimSpace(line); line != "" {

@@ -91,6 +91,7 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 		"option":  "sed 's/56/5/' /etc/rancher/rke2/config.yaml > /srv/n\ncat /srv/n > /etc/rancher/rke2/config.yaml\n",
 		"secret":  "echo 'token: x' >> /etc/rancher/rke2/config.yaml\n",
 		"garbage": "echo '}{' >> /etc/rancher/rke2/config.yaml\n",
+		"twice":   "echo 'node-name: w9' >> /etc/rancher/rke2/config.yaml\n",
 		"empty":   ": > /etc/rancher/rke2/config.yaml\n",
 		"mode":    "chmod 644 /etc/rancher/rke2/config.yaml\n",
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -23,8 +22,7 @@ func configDigest(opts map[string]cty.Value, dropIns map[string]cty.Value, regis
 	h, sensitive := sha256.New(), false
 	add := func(words ...string) {
 		for _, w := range words {
-			fmt.Fprintf(h, "%d:", len(w)) // lengths keep the words apart; a hash never fails to write
-			_, _ = io.WriteString(h, w)
+			h.Write(fmt.Appendf(nil, "%d:%s", len(w), w)) // the lengths keep the words apart
 		}
 	}
 	text := func(v cty.Value) string {

@@ -110,3 +110,37 @@ func fuzzAnswer(f *testing.F, addr string) {
 		}
 	})
 }
+
+// An upgrade that is cut off behind the binary leaves a host that looks whole; only cxha's mark tells that it is not.
+func TestCutUpgradeIsSeen(t *testing.T) {
+	t.Parallel()
+	c := cases(t)["install"]
+	run := providertest.Relocated(t)
+	script := func(text string) providers.Reply {
+		t.Helper()
+		reply, err := run(t.Context(), "set -eu\n"+text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	script(c.Prepare)
+	old := c.Resource
+	old.Desired = withAttr(old.Desired, "version", cty.StringVal("v1.35.6+rke2r1"))
+	providertest.Converge(t, run, c.Kind, old)
+	change, _ := providertest.Changes(t, run, c.Kind, c.Resource)
+	s, err := c.Kind.Commands(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script(": > /srv/broken\n")
+	if reply := script(s.Text()); reply.Exit == 0 {
+		t.Fatal("the install script failed and the commands did not")
+	}
+	change, ok := providertest.Changes(t, run, c.Kind, c.Resource)
+	if !ok || attrText(change.Before, "version") != "v1.35.7+rke2r1" {
+		t.Fatalf("planned is %s, the version %s; want a change though the version is right", change.Action, attrText(change.Before, "version"))
+	}
+	script("rm /srv/broken\n")
+	providertest.Converge(t, run, c.Kind, c.Resource)
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,22 +30,36 @@ func isList(name string) bool {
 	return slices.Contains(listOptions, name) || strings.HasSuffix(name, "-arg") || strings.HasSuffix(name, "-extra-env") || strings.HasSuffix(name, "-extra-mount")
 }
 
+// The attribute syntax.
 const (
 	syntaxValid   = "valid"
+	syntaxTwice   = "an option is given twice"
 	syntaxInvalid = "not a YAML object of options"
 )
 
-// parseOptions reads a config.yaml. Comments, order and the way of writing do not matter; a key given twice is no valid file.
-func parseOptions(content []byte) (options, error) {
+// parseOptions reads a config.yaml. Comments, order and the way of writing do not matter. Of an option that is given twice the
+// last value counts, as for RKE2, and syntax says so: it is not what anybody meant.
+func parseOptions(content []byte) (o options, syntax string, err error) {
+	syntax = syntaxValid
 	doc, err := yaml.YAMLToJSONStrict(content)
 	if err != nil {
-		return nil, fmt.Errorf("config.yaml: %w", err)
+		syntax = syntaxTwice
+		if doc, err = yaml.YAMLToJSON(content); err != nil {
+			return nil, syntaxInvalid, fmt.Errorf("config.yaml: %w", err)
+		}
 	}
+	if o, err = jsonOptions(doc); err != nil {
+		return nil, syntaxInvalid, fmt.Errorf("config.yaml: %w", err)
+	}
+	return o, syntax, nil
+}
+
+func jsonOptions(doc []byte) (options, error) {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.UseNumber()
 	var raw map[string]any
 	if err := dec.Decode(&raw); err != nil {
-		return nil, fmt.Errorf("config.yaml: %w", err)
+		return nil, err
 	}
 	o := options{}
 	for name, v := range raw {
@@ -56,9 +69,11 @@ func parseOptions(content []byte) (options, error) {
 		}
 		o[name] = make([]string, len(list))
 		for i, e := range list {
-			if o[name][i], err = optionText(e); err != nil {
-				return nil, fmt.Errorf("config.yaml: option %s: %w", name, err)
+			text, err := optionText(e)
+			if err != nil {
+				return nil, fmt.Errorf("option %s: %w", name, err)
 			}
+			o[name][i] = text
 		}
 	}
 	return o, nil
@@ -134,7 +149,7 @@ func (optionsCodec) Attrs() map[string]cty.Type {
 
 // Decode returns the live options. An option is sensitive where the blueprint's is, or where its name says that it is a secret.
 func (optionsCodec) Decode(s hostfile.State, desired cty.Value, _ bool) map[string]cty.Value {
-	o, err := parseOptions(s.Content)
+	o, syntax, err := parseOptions(s.Content)
 	if err != nil || !s.Whole { // the library's words may quote the file, which may hold secrets
 		return map[string]cty.Value{"options": cty.MapValEmpty(cty.List(cty.String)), "syntax": cty.StringVal(syntaxInvalid)}
 	}
@@ -149,7 +164,7 @@ func (optionsCodec) Decode(s hostfile.State, desired cty.Value, _ bool) map[stri
 			vs[name] = vs[name].Mark(schema.Sensitive)
 		}
 	}
-	return map[string]cty.Value{"options": optionsValue(vs), "syntax": cty.StringVal(syntaxValid)}
+	return map[string]cty.Value{"options": optionsValue(vs), "syntax": cty.StringVal(syntax)}
 }
 
 func (optionsCodec) Encode(after cty.Value) (content string, secret bool, err error) {
@@ -200,14 +215,3 @@ func optionsValue(vs map[string]cty.Value) cty.Value {
 	}
 	return cty.MapVal(vs)
 }
-
-func (o options) value() cty.Value {
-	vs := make(map[string]cty.Value, len(o))
-	for name, texts := range o {
-		vs[name] = textList(texts)
-	}
-	return optionsValue(vs)
-}
-
-// names returns the options' names, sorted.
-func (o options) names() []string { return slices.Sorted(maps.Keys(o)) }

@@ -88,12 +88,12 @@ func knownStart(said map[string]string) bool {
 	if !runs(said["ActiveState"]) || said["started_files"] == "" {
 		return false
 	}
-	switch now := said["InvocationID"]; {
-	case now == "":
+	switch said["InvocationID"] {
+	case "":
 		return false
-	case now == said["started_invocation"]:
+	case said["started_invocation"]:
 		return true
-	case now == said["started_before"]: // the start that the record announces never came
+	case said["started_before"]: // the start that the record announces never came
 		return false
 	default:
 		return said["files"] == said["started_files"]

@@ -95,8 +95,8 @@ func TestAwait(t *testing.T) {
 	look := func(state string, log ...string) providers.Reply {
 		return providers.Reply{Stdout: "ActiveState=" + state + "\nSubState=x\nResult=exit-code\nlog:\n" + strings.Join(log, "\n") + "\n"}
 	}
-	refused := `level=error msg="https://cp:9345/v1-rke2/config: 401 Unauthorized"`
-	lost := `level=info msg="dial tcp: connection refused"`
+	refused := `time="2026-01-01T00:00:00Z" level=error msg="https://cp:9345/v1-rke2/config: 401 Unauthorized"`
+	lost := `time="2026-01-01T00:00:00Z" level=info msg="dial \"cp\": connection refused"`
 	for name, c := range map[string]struct {
 		looks []providers.Reply
 		done  bool
@@ -108,10 +108,10 @@ func TestAwait(t *testing.T) {
 		"without log":                    {looks: []providers.Reply{look("activating")}, said: "rke2-agent is activating (x)"},
 		"failed":                         {looks: []providers.Reply{look("failed", "bootstrap data already found and encrypted with different token")}, err: "give the cluster's own token"},
 		"failed without a hint":          {looks: []providers.Reply{look("failed", "x")}, err: "unit rke2-agent failed (exit-code)"},
-		"an old fault in the log":        {looks: []providers.Reply{look("activating", refused, refused, refused, refused), look("activating", refused, refused, refused, refused)}, said: refused},
+		"an old fault in the log":        {looks: []providers.Reply{look("activating", refused, refused, refused, refused), look("activating", refused, refused, refused, refused)}, said: "https://cp:9345/v1-rke2/config: 401 Unauthorized"},
 		"a fault comes again":            {looks: []providers.Reply{look("activating", "x"), look("activating", "x", refused), look("activating", "x", refused, refused), look("activating", refused, refused, refused)}, err: "does not accept the token"},
-		"a fault twice":                  {looks: []providers.Reply{look("activating", "x"), look("activating", "x", refused, refused)}, said: refused},
-		"what passes comes again":        {looks: []providers.Reply{look("activating", "x"), look("activating", lost, lost, lost, lost)}, said: lost},
+		"a fault twice":                  {looks: []providers.Reply{look("activating", "x"), look("activating", "x", refused, refused)}, said: "https://cp:9345/v1-rke2/config: 401 Unauthorized"},
+		"what passes comes again":        {looks: []providers.Reply{look("activating", "x"), look("activating", lost, lost, lost, lost)}, said: `dial "cp": connection refused`},
 		"nothing is seen":                {looks: []providers.Reply{{Exit: 1, Stderr: "no systemctl"}}, err: "no systemctl"},
 		"node password in the end":       {looks: []providers.Reply{look("activating"), look("activating", "Node password rejected, x", "Node password rejected, y", "Node password rejected, z")}, err: "NAME.node-password.rke2"},
 		"an answer that is no unit's":    {looks: []providers.Reply{{Stdout: "hello\nlog:\n"}}, err: "not KEY=VALUE"},

@@ -27,7 +27,9 @@ func state(content string) string {
 
 func TestTokenAnswer(t *testing.T) {
 	t.Parallel()
-	own := func(user, password string) string { return state("K10" + caDigest + "::" + user + ":" + password + "\n") }
+	own := func(user, password string) string {
+		return state("K10" + caDigest + "::" + user + ":" + password + "\n")
+	}
 	for name, c := range map[string]struct {
 		reply                        string
 		absent, bootstrapped         bool

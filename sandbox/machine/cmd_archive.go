@@ -58,7 +58,7 @@ func cmdTar(ctx context.Context, p *Process) int {
 	case a.extract || a.list:
 		err = a.unpack(ctx, args)
 	default:
-		err = errors.New("You must specify one of the '-ctx' options")
+		err = errors.New("you must specify one of the '-ctx' options")
 	}
 	if err != nil {
 		p.fail("%s: %s", a.file, strerror(err))
@@ -94,7 +94,7 @@ func (a *archiver) unpack(ctx context.Context, only []string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer closeQuietly(c)
 	t := tar.NewReader(r)
 	for {
 		if err := ctx.Err(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -47,7 +48,14 @@ func (p *Process) makeDir(dir string, parents bool, mode string) error {
 			return nil
 		}
 	}
-	if err := fsys.Mkdir(at, p.created(0o777)); err != nil {
+	err := fsys.Mkdir(at, p.created(0o777))
+	if parents && errors.Is(err, fs.ErrExist) {
+		// Another process made it in between; with -p that is as good, if it is a directory.
+		if info, statErr := fsys.Stat(at); statErr == nil && info.IsDir() {
+			return nil
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if mode == "" {
@@ -108,7 +116,7 @@ func cmdRm(ctx context.Context, p *Process) int {
 		case *recursive:
 			err = p.FS().RemoveAll(strings.TrimRight(p.Path(name), "/"))
 		case info.IsDir():
-			err = errors.New("Is a directory")
+			err = syscall.EISDIR
 		default:
 			err = p.FS().Remove(p.Path(name))
 		}
@@ -248,7 +256,7 @@ func (c copier) file(from, to string, info *Info) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer closeQuietly(in)
 	mask := c.p.created(0o7777)
 	out, err := c.p.FS().OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, info.Mode()&mask)
 	if err != nil {

@@ -17,7 +17,6 @@ type finder struct {
 	minDepth, maxDepth int
 	tests              []func(at string, info *Info) bool
 	action             func(ctx context.Context, at string) error
-	acted              bool
 	depthFirst         bool
 }
 

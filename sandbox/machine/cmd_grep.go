@@ -96,15 +96,12 @@ func (o *grepOptions) compile() (*regexp.Regexp, error) {
 	var alternatives []string
 	for _, arg := range o.patterns {
 		for _, pattern := range strings.Split(arg, "\n") {
-			expr := pattern
-			switch {
-			case o.fixed:
-				expr = regexp.QuoteMeta(pattern)
-			default:
-				var err error
-				if expr, err = posixRegexp(pattern, o.extended); err != nil {
-					return nil, err
-				}
+			expr, err := regexp.QuoteMeta(pattern), error(nil)
+			if !o.fixed {
+				expr, err = posixRegexp(pattern, o.extended)
+			}
+			if err != nil {
+				return nil, err
 			}
 			if o.word {
 				expr = `\b(?:` + expr + `)\b`
@@ -173,7 +170,7 @@ func posixRegexp(s string, extended bool) (string, error) {
 		case c == '[':
 			end := bracketEnd(s, n)
 			if end < 0 {
-				return "", errors.New("Unmatched [, [^, [:, [., or [=")
+				return "", errors.New("unmatched [, [^, [:, [., or [=")
 			}
 			b.WriteString(bracket(s[n : end+1]))
 			n = end
@@ -184,7 +181,7 @@ func posixRegexp(s string, extended bool) (string, error) {
 			}
 			b.WriteString(escaped(s[n], extended))
 		case c == '\\':
-			return "", errors.New("Trailing backslash")
+			return "", errors.New("trailing backslash")
 		case !extended && strings.IndexByte("+?(){}|", c) >= 0:
 			b.WriteString(`\` + string(c))
 		case !extended && c == '*' && atStart(s, n):
@@ -196,7 +193,7 @@ func posixRegexp(s string, extended bool) (string, error) {
 		}
 	}
 	if _, err := regexp.Compile(b.String()); err != nil {
-		return "", errors.New("Invalid regular expression")
+		return "", errors.New("invalid regular expression")
 	}
 	return b.String(), nil
 }

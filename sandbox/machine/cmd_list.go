@@ -18,9 +18,9 @@ func listCommands() map[string]Program {
 }
 
 type lister struct {
-	p                                   *Process
-	all, almost, long, dirs, reverse    bool
-	byTime, classify, recursive, inodes bool
+	p                                *Process
+	all, almost, long, dirs, reverse bool
+	byTime                           bool
 }
 
 func cmdLs(_ context.Context, p *Process) int {

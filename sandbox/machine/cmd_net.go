@@ -63,7 +63,7 @@ func cmdCurl(ctx context.Context, p *Process) int {
 		}
 		if err != nil {
 			if !c.silent || c.showError {
-				fmt.Fprintf(p.Stderr, "curl: (%d) %v\n", code, err)
+				put(p.Stderr, "curl: (%d) %s\n", code, strerror(err))
 			}
 			return code
 		}
@@ -143,10 +143,10 @@ func (c *curl) fetch(ctx context.Context, target string) (int, error) {
 	if err != nil {
 		return curlError(req.URL, err)
 	}
-	defer resp.Body.Close()
+	defer closeQuietly(resp.Body)
 	c.code, c.effective = resp.StatusCode, resp.Request.URL.String()
 	if c.fail && resp.StatusCode >= 400 {
-		return curlHTTPError, fmt.Errorf("The requested URL returned error: %d", resp.StatusCode)
+		return curlHTTPError, fmt.Errorf("the requested URL returned error: %d", resp.StatusCode)
 	}
 	return c.save(target, resp)
 }
@@ -212,13 +212,13 @@ func curlError(u *url.URL, err error) (int, error) {
 	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &unknown):
-		return curlNoHost, fmt.Errorf("Could not resolve host: %s", u.Hostname())
+		return curlNoHost, fmt.Errorf("could not resolve host: %s", u.Hostname())
 	case errors.As(err, &cert):
 		return curlBadCert, fmt.Errorf("SSL certificate problem: %v", cert.Err)
 	case errors.As(err, &netErr) && netErr.Timeout():
-		return curlTimeout, errors.New("Operation timed out")
+		return curlTimeout, errors.New("operation timed out")
 	case errors.As(err, &opErr) && opErr.Op == "dial":
-		return curlNoConnect, fmt.Errorf("Failed to connect to %s: %s", u.Host, strerror(rootCause(opErr.Err)))
+		return curlNoConnect, fmt.Errorf("failed to connect to %s: %s", u.Host, strerror(rootCause(opErr.Err)))
 	}
 	return curlOther, err
 }
@@ -258,7 +258,7 @@ func (c *curl) saveFile(name string, resp *http.Response) (int, error) {
 	}
 	file, err := fsys.OpenFile(c.p.Path(name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, c.p.created(0o666))
 	if err != nil {
-		return curlWriteFailed, fmt.Errorf("Failed to open the file %s: %s", name, strerror(err))
+		return curlWriteFailed, fmt.Errorf("failed to open the file %s: %s", name, strerror(err))
 	}
 	code, err := c.transfer(file, resp)
 	if cerr := file.Close(); err == nil && cerr != nil {

@@ -59,7 +59,7 @@ func cmdSystemctl(ctx context.Context, p *Process) int {
 
 // say prints a message without the command's name in front, as systemctl does.
 func (p *Process) say(format string, args ...any) int {
-	fmt.Fprintf(p.Stderr, format+"\n", args...)
+	put(p.Stderr, format+"\n", args...)
 	return 1
 }
 

@@ -195,7 +195,7 @@ func cmdTee(_ context.Context, p *Process) int {
 			code = p.failAt(name, err)
 			continue
 		}
-		defer file.Close()
+		defer closeQuietly(file)
 		writers = append(writers, file)
 	}
 	if _, err := io.Copy(io.MultiWriter(writers...), p.Stdin); err != nil {

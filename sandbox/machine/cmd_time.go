@@ -3,7 +3,6 @@ package machine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -117,7 +116,7 @@ func strftime(t time.Time, format string) string {
 		case c == 's':
 			b.WriteString(strconv.FormatInt(t.Unix(), 10))
 		case c == 'N':
-			b.WriteString(fmt.Sprintf("%09d", t.Nanosecond()))
+			b.WriteString(t.Format(".000000000")[1:])
 		case c == 'j':
 			b.WriteString(t.Format("002"))
 		case c == 'n':

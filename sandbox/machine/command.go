@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
+	"syscall"
 
 	"github.com/spf13/pflag"
 )
@@ -28,22 +28,30 @@ func baseCommands() map[string]Program {
 // name is what the command calls itself in messages.
 func (p *Process) name() string { return path.Base(p.Args[0]) }
 
+// put writes to an output of a process. A process whose output nobody reads ends by its context or with its input, so
+// there is nothing to do about an error here.
+func put(w io.Writer, format string, args ...any) {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		return
+	}
+}
+
 // fail prints "name: text" and returns the exit code 1.
 func (p *Process) fail(format string, args ...any) int {
-	fmt.Fprintf(p.Stderr, p.name()+": "+format+"\n", args...)
+	put(p.Stderr, p.name()+": "+format+"\n", args...)
 	return 1
 }
 
 // failAt is fail for an error about a file, in the words of the C library.
 func (p *Process) failAt(file string, err error) int {
-	if errors.Is(err, fs.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		return 1
+	if errors.Is(err, syscall.EPIPE) {
+		return 128 + 13 // SIGPIPE ends a command silently
 	}
 	return p.fail("%s: %s", file, strerror(err))
 }
 
 func (p *Process) printf(format string, args ...any) {
-	fmt.Fprintf(p.Stdout, format, args...)
+	put(p.Stdout, format, args...)
 }
 
 // flags is an empty set of options for the command.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -29,7 +28,7 @@ const multicall = "commands"
 func (m *Machine) run(ctx context.Context, p *Process) int {
 	file, err := m.lookPath(p, p.Args[0])
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
+		put(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
 		if errors.Is(err, errNotFound) {
 			return exitNotFound
 		}
@@ -37,7 +36,7 @@ func (m *Machine) run(ctx context.Context, p *Process) int {
 	}
 	head, err := m.firstLine(file)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
+		put(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
 		return exitCannotRun
 	}
 	name, isProgram := strings.CutPrefix(head, interpreter)
@@ -48,7 +47,7 @@ func (m *Machine) run(ctx context.Context, p *Process) int {
 	case isProgram:
 		program, ok := m.programs[name]
 		if !ok {
-			fmt.Fprintf(p.Stderr, "sh: 1: %s: cannot execute: the sandbox has no program %q\n", p.Args[0], name)
+			put(p.Stderr, "sh: 1: %s: cannot execute: the sandbox has no program %q\n", p.Args[0], name)
 			return exitCannotRun
 		}
 		p.Args = append([]string{file}, p.Args[1:]...)
@@ -60,7 +59,7 @@ func (m *Machine) run(ctx context.Context, p *Process) int {
 func (m *Machine) runCommand(ctx context.Context, p *Process, name string) int {
 	command, ok := baseCommands()[name]
 	if !ok {
-		fmt.Fprintf(p.Stderr, "%s: applet not found\n", name)
+		put(p.Stderr, "%s: applet not found\n", name)
 		return exitNotFound
 	}
 	return command(ctx, p)
@@ -71,12 +70,12 @@ func (m *Machine) runCommand(ctx context.Context, p *Process, name string) int {
 func (m *Machine) runScript(ctx context.Context, p *Process, file string) int {
 	src, err := m.fs.ReadFile(file)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "sh: 1: %s: %s\n", file, strerror(err))
+		put(p.Stderr, "sh: 1: %s: %s\n", file, strerror(err))
 		return exitCannotRun
 	}
 	options, err := shebang(src)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "sh: 1: %s: %v\n", p.Args[0], err)
+		put(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
 		return exitCannotRun
 	}
 	return m.shell(ctx, p, script{name: file, text: src, options: options, params: p.Args[1:]})
@@ -88,7 +87,7 @@ func shebang(src []byte) ([]string, error) {
 	words, ok := bytes.CutPrefix(line, []byte("#!"))
 	if !ok {
 		if bytes.IndexByte(line, 0) >= 0 {
-			return nil, errors.New("Exec format error")
+			return nil, errors.New("exec format error")
 		}
 		return nil, nil
 	}

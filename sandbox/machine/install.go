@@ -32,7 +32,7 @@ func (m *Machine) install(opts Options) error {
 		return err
 	}
 	for name, f := range baseFiles(opts) {
-		if err := m.fs.WriteFile(name, []byte(f.Text), fromOctal(f.Mode)); err != nil {
+		if err := m.fs.disk.plant(name, []byte(f.Text), fromOctal(f.Mode)); err != nil {
 			return err
 		}
 	}
@@ -65,22 +65,19 @@ func (m *Machine) installDirs() error {
 		"/usr/local/bin": 0o755, "/usr/local/sbin": 0o755, "/usr/local/lib/systemd/system": 0o755, "/usr/local/share": 0o755,
 		"/proc": 0o555, "/sys": 0o555, "/dev": 0o755,
 	} {
-		if err := m.fs.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		if err := m.fs.Chmod(dir, fromOctal(mode)); err != nil {
+		if err := m.fs.disk.plantDir(dir, fromOctal(mode)); err != nil {
 			return err
 		}
 	}
 	for link, target := range map[string]string{
 		"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/var/run": "/run", "/etc/mtab": "../proc/self/mounts",
 	} {
-		if err := m.fs.Symlink(target, link); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := m.fs.disk.plantLink(target, link); err != nil {
 			return err
 		}
 	}
 	for _, device := range []string{"null", "zero", "random", "urandom", "full", "stdin", "stdout", "stderr"} {
-		if err := m.fs.WriteFile("/dev/"+device, nil, 0o666); err != nil {
+		if err := m.fs.disk.plant("/dev/"+device, nil, 0o666); err != nil {
 			return err
 		}
 	}
@@ -117,7 +114,7 @@ func baseFiles(opts Options) map[string]InstalledFile {
 
 // installCommands makes /usr/bin and /usr/sbin: every command is a link to one file, as with busybox.
 func (m *Machine) installCommands() error {
-	if err := m.fs.WriteFile(multiFile, []byte(interpreter+multicall+"\n"), 0o755); err != nil {
+	if err := m.fs.disk.plant(multiFile, []byte(interpreter+multicall+"\n"), 0o755); err != nil {
 		return err
 	}
 	system := []string{"sysctl", "modprobe", "lsmod", "sshd", "useradd", "iptables", "ip"}
@@ -129,7 +126,7 @@ func (m *Machine) installCommands() error {
 		} else if slices.Contains(daemons, name) {
 			continue // comes with its unit
 		}
-		if err := m.fs.Symlink("../lib/cxha-sandbox/commands", dir+name); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := m.fs.disk.plantLink("../lib/cxha-sandbox/commands", dir+name); err != nil {
 			return err
 		}
 	}

@@ -67,13 +67,13 @@ func linkedSysctls() map[string]string {
 
 // bootKernel makes /proc and /sys as after a boot and empties what does not survive one.
 func (m *Machine) bootKernel(now time.Time) error {
-	k := m.fs.asKernel()
+	d := m.fs.disk
 	for _, dir := range []string{"/proc", "/sys", "/run", "/tmp"} {
-		if err := emptyDir(k, dir); err != nil {
+		if err := d.clear(dir); err != nil {
 			return err
 		}
 	}
-	for file, text := range map[string]string{
+	files := map[string]string{
 		"/proc/modules": "", "/proc/uptime": "12.00 40.00\n", "/proc/loadavg": "0.08 0.03 0.01 1/123 456\n",
 		"/proc/version": "Linux version " + kernelRelease + " (cxha sandbox)\n", "/proc/swaps": "Filename Type Size Used Priority\n",
 		"/proc/meminfo":                   "MemTotal:        8130012 kB\nMemAvailable:    7442000 kB\nSwapTotal:             0 kB\n",
@@ -84,37 +84,27 @@ func (m *Machine) bootKernel(now time.Time) error {
 		"/proc/sys/kernel/osrelease":      kernelRelease + "\n",
 		"/proc/sys/kernel/random/boot_id": randomUUID() + "\n",
 		"/proc/stat":                      fmt.Sprintf("btime %d\n", now.Unix()),
-	} {
-		if err := kernelFile(k, file, text); err != nil {
-			return err
-		}
 	}
 	for key, value := range defaultSysctls() {
-		if err := kernelFile(k, sysctlPath(key), value+"\n"); err != nil {
+		files[sysctlPath(key)] = value + "\n"
+	}
+	made := map[string]bool{}
+	for name, text := range files {
+		if dir := path.Dir(name); !made[dir] {
+			if err := d.plantDir(dir, 0o755); err != nil {
+				return err
+			}
+			made[dir] = true
+		}
+		if err := d.plant(name, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func emptyDir(fsys *FS, dir string) error {
-	if err := fsys.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	entries, err := fsys.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := fsys.RemoveAll(path.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.plantDir("/sys/module", 0o755)
 }
 
 func kernelFile(k *FS, name, text string) error {
-	if err := k.MkdirAll(path.Dir(name), 0o555); err != nil {
+	if err := k.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
 	return k.WriteFile(name, []byte(text), 0o644)

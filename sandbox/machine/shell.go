@@ -43,14 +43,14 @@ func nextPid() int { return int(1000 + pids.Add(1)) }
 func (m *Machine) shell(ctx context.Context, p *Process, s script) int {
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(bytes.NewReader(s.text), s.name)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "sh: %v\n", err)
+		put(p.Stderr, "sh: %v\n", err)
 		return 2
 	}
 	adapt(file)
 	sh := &shell{machine: m, proc: p}
 	runner, err := sh.runner(s)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "sh: %v\n", err)
+		put(p.Stderr, "sh: %v\n", err)
 		return 2
 	}
 	return exitCode(ctx, p, runner.Run(ctx, file))
@@ -66,7 +66,7 @@ func exitCode(ctx context.Context, p *Process, err error) int {
 	case ctx.Err() != nil:
 		return 128 + 15
 	}
-	fmt.Fprintf(p.Stderr, "sh: %v\n", err)
+	put(p.Stderr, "sh: %v\n", err)
 	return 2
 }
 

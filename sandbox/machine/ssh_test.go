@@ -76,8 +76,9 @@ func TestThroughBastion(t *testing.T) {
 		if err != nil {
 			return
 		}
-		defer c.Close()
-		_, err = io.Copy(c, c)
+		if _, err = io.Copy(c, c); err == nil {
+			err = c.Close()
+		}
 		if err != nil {
 			t.Error(err)
 		}

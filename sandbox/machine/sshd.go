@@ -32,7 +32,8 @@ func cmdSshd(ctx context.Context, p *Process) int {
 	stop := context.AfterFunc(ctx, func() { closeQuietly(lis) })
 	defer stop()
 	p.Notify()
-	if err := p.Machine.ServeSSH(lis); err != nil && ctx.Err() == nil {
+	err = p.Machine.ServeSSH(lis)
+	if ctx.Err() == nil {
 		return p.fail("%v", err)
 	}
 	return 0
@@ -46,7 +47,8 @@ func closeQuietly(c io.Closer) {
 }
 
 // ServeSSH serves SSH to the connections of a listener, which may be one outside of the private network (the bastion's).
-// Connections that come while the machine is off are closed. It returns when the listener is closed.
+// Connections that come while the machine is off are closed. It returns the listener's
+// error, when the listener is closed.
 func (m *Machine) ServeSSH(lis net.Listener) error {
 	for {
 		conn, err := lis.Accept()

@@ -33,7 +33,9 @@ func (d *daemon) program(ctx context.Context, p *machine.Process) int {
 	d.env = p.Env
 	ready := d.ready
 	d.mu.Unlock()
-	fmt.Fprintln(p.Stdout, "hello from", strings.Join(p.Args, " "))
+	if _, err := fmt.Fprintln(p.Stdout, "hello from", strings.Join(p.Args, " ")); err != nil {
+		return 1
+	}
 	for {
 		select {
 		case <-ready:
@@ -80,7 +82,7 @@ WantedBy=multi-user.target
 	return func(o *machine.Options) {
 		o.Programs = map[string]machine.Program{"app": d.program}
 		o.Files = map[string]machine.InstalledFile{
-			"/usr/local/bin/app":                               {Text: "#!cxha-sandbox app\nversion 1\n", Mode: 0o755},
+			"/usr/local/bin/app": {Text: "#!cxha-sandbox app\nversion 1\n", Mode: 0o755},
 			"/usr/local/lib/systemd/system/app-server.service": {Text: unit("server", "app-agent"), Mode: 0o644},
 			"/usr/local/lib/systemd/system/app-agent.service":  {Text: unit("agent", "app-server"), Mode: 0o644},
 			"/usr/local/lib/systemd/system/app-server.env":     {Text: "# comment\nA=one\nB=\"two words\"\n", Mode: 0o644},

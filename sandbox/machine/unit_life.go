@@ -85,7 +85,7 @@ func (l *life) run(ctx context.Context) {
 		}
 		l.set(func(u *service) { u.active, u.sub, u.result, u.pid = stateActivating, "auto-restart", o.result, 0 })
 		l.finishStart(l.startError(o))
-		if !pause(ctx, l.d.restartSec) {
+		if !pause(ctx, l.d.restartDelay) {
 			l.end(ctx, o)
 			return
 		}

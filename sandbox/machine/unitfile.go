@@ -37,7 +37,7 @@ type definition struct {
 	environment, environmentFile []string
 	user, workingDir             string
 	restart                      string
-	restartSec                   time.Duration
+	restartDelay                 time.Duration
 	startTimeout, stopTimeout    time.Duration // 0 means for ever
 	remain                       bool
 	after, requires, wants       []string
@@ -131,7 +131,7 @@ func (d *definition) parse(text []byte) error {
 		return fmt.Errorf("unit %s: %w", d.name, err)
 	}
 	d.kind, d.restart = "simple", "no"
-	d.restartSec, d.startTimeout, d.stopTimeout = 100*time.Millisecond, 90*time.Second, 90*time.Second
+	d.restartDelay, d.startTimeout, d.stopTimeout = 100*time.Millisecond, 90*time.Second, 90*time.Second
 	d.description = d.name
 	for _, o := range options {
 		value := strings.TrimSpace(strings.ReplaceAll(o.Value, "\\\n", " "))
@@ -163,7 +163,7 @@ func (d *definition) set(section, name, value string) error {
 	case "Service.Restart":
 		d.restart = value
 	case "Service.RestartSec":
-		d.restartSec, err = parseSpan(value)
+		d.restartDelay, err = parseSpan(value)
 	case "Service.TimeoutStartSec":
 		d.startTimeout, err = parseSpan(value)
 	case "Service.TimeoutStopSec":

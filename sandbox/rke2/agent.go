@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
+
 	"github.com/expertflow/cxha/sandbox/controlplane"
 )
 
@@ -24,7 +26,7 @@ type agent struct {
 	serverURL string
 	host      string // of the server, resolved anew for every connection
 	port      string
-	token     Token
+	token     settings.Token
 }
 
 func (a *agent) run(ctx context.Context) int {
@@ -59,7 +61,7 @@ func (a *agent) prepare() error {
 	if given == "" {
 		return errors.New("--token is required")
 	}
-	if a.token, err = ParseToken(given); err != nil {
+	if a.token, err = settings.ParseToken(given); err != nil {
 		return err
 	}
 	if a.serverURL = a.config.Text("server", ""); a.serverURL == "" {
@@ -67,7 +69,7 @@ func (a *agent) prepare() error {
 	}
 	server, err := url.Parse(a.serverURL)
 	if err != nil {
-		return fmt.Errorf("Invalid server url, failed to parse: %s: %w", a.serverURL, err)
+		return messagef("Invalid server url, failed to parse: %s: %v", a.serverURL, err)
 	}
 	if server.Scheme != "https" {
 		return fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", a.serverURL)
@@ -103,7 +105,7 @@ func (a *agent) join(ctx context.Context) (*controlplane.Component, error) {
 		return nil, err
 	}
 	a.log.infof("Running kubelet for node %s", a.nodeName)
-	return a.startKubelet(ctx, access, Agent)
+	return a.startKubelet(ctx, access, settings.Agent)
 }
 
 // validate waits for a server whose CA fits the token.

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/expertflow/cxha/sandbox/rke2"
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
 const serverConfig = `token: s3cret
@@ -36,11 +36,11 @@ func TestIntegrationCluster(t *testing.T) {
 	w1 := s.host("w1", "10.10.2.11")
 
 	// The agent may be there before the server.
-	w1.install(rke2.Agent, agentConfig)
+	w1.install(settings.Agent, agentConfig)
 	w1.run("systemctl start --no-block rke2-agent")
 	w1.awaitLog("rke2-agent", "Failed to validate connection to cluster at https://cp.cx.internal:9345: failed to get CA certs")
 
-	cp1.install(rke2.Server, serverConfig)
+	cp1.install(settings.Server, serverConfig)
 	began := time.Now()
 	cp1.run("systemctl start rke2-server")
 	t.Logf("systemctl start rke2-server: %s", time.Since(began).Round(time.Millisecond))

@@ -2,7 +2,6 @@ package rke2
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 )
@@ -13,6 +12,7 @@ type dialer func(ctx context.Context) (net.Conn, error)
 // forward accepts connections until the context ends, and copies each to a connection of its own. When it returns the
 // listener is closed; the connections end with the context.
 func forward(ctx context.Context, listener net.Listener, dial dialer) error {
+	defer listener.Close()
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	for {
@@ -36,10 +36,10 @@ func relay(ctx context.Context, conn net.Conn, dial dialer) {
 	}
 	defer target.Close()
 	ended := make(chan error, 2)
-	go func() { _, err := io.Copy(target, conn); ended <- errors.Join(err, io.EOF) }()
-	go func() { _, err := io.Copy(conn, target); ended <- errors.Join(err, io.EOF) }()
+	go func() { _, err := io.Copy(target, conn); ended <- err }()
+	go func() { _, err := io.Copy(conn, target); ended <- err }()
 	select {
 	case <-ctx.Done():
-	case <-ended:
+	case <-ended: // in whatever way: both ends see their connection closed
 	}
 }

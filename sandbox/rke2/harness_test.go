@@ -22,6 +22,7 @@ import (
 	"github.com/expertflow/cxha/sandbox/mirror"
 	"github.com/expertflow/cxha/sandbox/network"
 	"github.com/expertflow/cxha/sandbox/rke2"
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
 const version = "v1.35.7+rke2r1"
@@ -155,7 +156,7 @@ func (h *host) run(script string) string {
 }
 
 // install installs RKE2 from the mirror and writes its configuration.
-func (h *host) install(role rke2.Role, config string) {
+func (h *host) install(role settings.Role, config string) {
 	h.site.t.Helper()
 	h.run(fmt.Sprintf(`set -eu
 curl -sfL http://mirror.sandbox.internal/install.sh -o /tmp/install.sh

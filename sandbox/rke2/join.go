@@ -17,6 +17,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 	"time"
 )
 
@@ -30,20 +32,20 @@ const requestTimeout = 10 * time.Second
 // supervisorClient talks to a server's supervisor on behalf of an agent.
 type supervisorClient struct {
 	dial  dialer
-	token Token
+	token settings.Token
 	caPEM []byte
 	http  *http.Client
 }
 
 // connect downloads the server's CA, checks it against the token's hash, and trusts nothing else from then on.
-func connect(ctx context.Context, dial dialer, token Token) (*supervisorClient, error) {
+func connect(ctx context.Context, dial dialer, token settings.Token) (*supervisorClient, error) {
 	c := &supervisorClient{dial: dial, token: token}
 	c.http = c.client(&tls.Config{InsecureSkipVerify: true}) // nothing but the CA is asked for, and it is checked below
 	caPEM, err := c.get(ctx, "/cacerts", false)
 	if err != nil {
 		return nil, fmt.Errorf("failed to get CA certs: %w", err)
 	}
-	if hash := CAHash(caPEM); token.CAHash != "" && token.CAHash != hash {
+	if hash := settings.CAHash(caPEM); token.CAHash != "" && token.CAHash != hash {
 		return nil, fmt.Errorf("token CA hash does not match the Cluster CA certificate hash: %s != %s", token.CAHash, hash)
 	}
 	pool := x509.NewCertPool()
@@ -74,7 +76,7 @@ func (c *supervisorClient) get(ctx context.Context, path string, authenticate bo
 // do sends a request. Every answer but 2xx is an error in RKE2's words: the URL and the status.
 func (c *supervisorClient) do(request *http.Request, authenticate bool) ([]byte, error) {
 	if authenticate {
-		request.SetBasicAuth(nodeUser, c.token.Password)
+		request.SetBasicAuth(settings.NodeUser, c.token.Password)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -129,7 +131,7 @@ func (c *supervisorClient) certificate(ctx context.Context, name, node, password
 	certPEM, err := c.do(request, true)
 	var refused *statusError
 	if errors.As(err, &refused) && refused.code == http.StatusForbidden {
-		return keyPair{}, fmt.Errorf("Node password rejected, duplicate hostname or contents of '%s' may not match server "+
+		return keyPair{}, messagef("Node password rejected, duplicate hostname or contents of '%s' may not match server "+
 			"node-passwd entry, try enabling a unique node name with the --with-node-id flag", nodePasswordFile)
 	}
 	if err != nil {

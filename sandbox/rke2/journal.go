@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+// message is an error in RKE2's own words, which cxha and people look for in the journal.
+type message string
+
+func messagef(format string, args ...any) error { return message(fmt.Sprintf(format, args...)) }
+
+// Error implements error.
+func (m message) Error() string { return string(m) }
+
 // journal writes log lines in RKE2's form: time="..." level=info msg="...".
 type journal struct {
 	out io.Writer

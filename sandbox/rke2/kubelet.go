@@ -11,6 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
+
 	"github.com/expertflow/cxha/sandbox/controlplane"
 )
 
@@ -38,7 +40,7 @@ type nodeAccess struct {
 }
 
 // startKubelet registers the node and starts its heart. It tries until it succeeds or the context ends, as kubelet does.
-func (d *daemon) startKubelet(ctx context.Context, access nodeAccess, role Role) (*controlplane.Component, error) {
+func (d *daemon) startKubelet(ctx context.Context, access nodeAccess, role settings.Role) (*controlplane.Component, error) {
 	client, err := d.kubeletClient(access)
 	if err != nil {
 		return nil, err

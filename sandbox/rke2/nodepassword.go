@@ -28,6 +28,15 @@ var errNodePassword = errors.New("unable to verify hash for node")
 // passwordSecretName is the name of the secret that holds the hash of a node's password (domain.md §2.13).
 func passwordSecretName(node string) string { return node + ".node-password.rke2" }
 
+// newPassword is what RKE2 takes for a token or node password when none is given: 16 random bytes in hex.
+func newPassword() (string, error) {
+	random := make([]byte, 16)
+	if _, err := rand.Read(random); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(random), nil
+}
+
 // verifyNodePassword compares a node's password with the one of its first registration, and keeps it if there is none.
 func verifyNodePassword(ctx context.Context, client kubernetes.Interface, node, password string) error {
 	secrets := client.CoreV1().Secrets(systemNamespace)

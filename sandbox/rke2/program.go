@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
+
 	"github.com/expertflow/cxha/sandbox/machine"
 )
 
@@ -41,8 +43,8 @@ func Program(ctx context.Context, p *machine.Process) int {
 	case "--version", "-v":
 		fmt.Fprintf(p.Stdout, "rke2 version %s (%s)\ngo version %s\n", version, gitCommit, runtime.Version())
 		return 0
-	case string(Server), string(Agent):
-		return runDaemon(ctx, p, Role(command), version, rest)
+	case string(settings.Server), string(settings.Agent):
+		return runDaemon(ctx, p, settings.Role(command), version, rest)
 	case "etcd-snapshot", "certificate", "secrets-encrypt", "token", "completion":
 		fmt.Fprintf(p.Stderr, "rke2: the sandbox's stand-in has no %q yet (sandbox/README.md)\n", command)
 		return 1
@@ -73,7 +75,7 @@ func installedVersion(p *machine.Process) (string, error) {
 type daemon struct {
 	process *machine.Process
 	machine *machine.Machine
-	config  Config
+	config  settings.Config
 	log     journal
 	version string
 	dataDir string // inside the host
@@ -82,9 +84,9 @@ type daemon struct {
 	nodeIP   netip.Addr
 }
 
-func runDaemon(ctx context.Context, p *machine.Process, role Role, version string, args []string) int {
+func runDaemon(ctx context.Context, p *machine.Process, role settings.Role, version string, args []string) int {
 	log := journal{out: p.Stderr}
-	config, err := LoadConfig(p.Machine.FS(), role, args, p.Env)
+	config, err := settings.Load(p.Machine.FS(), role, args, p.Env)
 	if err != nil {
 		return log.fatalf("%v", err)
 	}
@@ -97,14 +99,14 @@ func runDaemon(ctx context.Context, p *machine.Process, role Role, version strin
 		return log.fatalf("%v", err)
 	}
 	log.infof("Starting rke2 %s %s (%s)", role, version, gitCommit)
-	if ignored := config.ignored(); len(ignored) > 0 {
+	if ignored := config.Ignored(); len(ignored) > 0 {
 		log.warnf("the sandbox's stand-in ignores these options: %s", strings.Join(ignored, ", "))
 	}
 	// The modes are RKE2's: what is below server is root's.
 	if err := p.FS().MkdirAll(d.dataDir, 0o755); err != nil {
 		return log.fatalf("%v", err)
 	}
-	if role == Server {
+	if role == settings.Server {
 		return (&server{daemon: d}).run(ctx)
 	}
 	return (&agent{daemon: d}).run(ctx)

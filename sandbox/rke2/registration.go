@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 	kubeletapis "k8s.io/kubelet/pkg/apis"
 )
 
@@ -26,7 +28,7 @@ type registration struct {
 	staticPods []string
 }
 
-func (d *daemon) registration(role Role) (*registration, error) {
+func (d *daemon) registration(role settings.Role) (*registration, error) {
 	labels, err := parseLabels(d.config.Split("node-label"))
 	if err != nil {
 		return nil, err
@@ -47,7 +49,7 @@ func (d *daemon) registration(role Role) (*registration, error) {
 		return nil, err
 	}
 	pods := []string{"kube-proxy"}
-	if role == Server {
+	if role == settings.Server {
 		pods = append(pods, "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 	}
 	return &registration{staticPods: pods, node: &corev1.Node{

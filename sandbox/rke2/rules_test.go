@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/expertflow/cxha/sandbox/rke2"
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
 // TestIntegrationRules walks one small cluster through the rules of RKE2 that cxha relies on.
@@ -20,8 +20,8 @@ func TestIntegrationRules(t *testing.T) {
 	s := newSite(t, 4*time.Minute)
 	cp1 := s.host("cp1", "10.10.1.10")
 	w1 := s.host("w1", "10.10.2.11")
-	cp1.install(rke2.Server, serverConfig)
-	w1.install(rke2.Agent, agentConfig)
+	cp1.install(settings.Server, serverConfig)
+	w1.install(settings.Agent, agentConfig)
 	cp1.run("systemctl start rke2-server")
 	api := cp1.api()
 	s.awaitNode(api, "cp1", corev1.ConditionTrue)

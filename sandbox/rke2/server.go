@@ -15,6 +15,7 @@ import (
 
 	"github.com/expertflow/cxha/sandbox/controlplane"
 	"github.com/expertflow/cxha/sandbox/machine"
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
 // server is the daemon of rke2-server: a control plane, the supervisor for agents, and a node.
@@ -182,7 +183,7 @@ func (s *server) dialAPIServer(ctx context.Context) (net.Conn, error) {
 
 // writeFiles writes the tokens and the administrator's kubeconfig (domain.md §2.6).
 func (s *server) writeFiles() error {
-	if err := s.writeTokens(CAHash(s.plane.PKI.ServerCA.CertPEM)); err != nil {
+	if err := s.writeTokens(settings.CAHash(s.plane.PKI.ServerCA.CertPEM)); err != nil {
 		return err
 	}
 	mode, err := strconv.ParseUint(s.config.Text("write-kubeconfig-mode", "0600"), 8, 32)

@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
+
 	"github.com/expertflow/cxha/sandbox/controlplane"
 )
 
@@ -21,14 +23,14 @@ func (s *server) startNode(ctx context.Context) (*controlplane.Component, error)
 	access := nodeAccess{
 		caPEM: s.plane.PKI.ServerCA.CertPEM, apiServer: s.plane.Address(), podCIDR: netip.MustParsePrefix(s.cluster.ClusterCIDR),
 	}
-	for leaf, pair := range map[*controlplane.Leaf]*keyPair{
-		{CommonName: "system:node:" + s.nodeName, Organizations: []string{"system:nodes"}}: &access.kubelet,
-		{CommonName: controllerUser}: &access.controller,
-	} {
-		var err error
-		if pair.certPEM, pair.keyPEM, err = s.plane.PKI.ClientCA.Issue(*leaf); err != nil {
-			return nil, err
-		}
+	kubelet := controlplane.Leaf{CommonName: "system:node:" + s.nodeName, Organizations: []string{"system:nodes"}}
+	var err error
+	if access.kubelet.certPEM, access.kubelet.keyPEM, err = s.plane.PKI.ClientCA.Issue(kubelet); err != nil {
+		return nil, err
+	}
+	controller := controlplane.Leaf{CommonName: controllerUser}
+	if access.controller.certPEM, access.controller.keyPEM, err = s.plane.PKI.ClientCA.Issue(controller); err != nil {
+		return nil, err
 	}
 	password, err := s.ensureNodePassword()
 	if err != nil {
@@ -38,7 +40,7 @@ func (s *server) startNode(ctx context.Context) (*controlplane.Component, error)
 		// Not fatal for the server's own node (domain.md §2.13).
 		s.log.warnf("%s: %v", s.nodeName, err)
 	}
-	node, err := s.startKubelet(ctx, access, Server)
+	node, err := s.startKubelet(ctx, access, settings.Server)
 	if err != nil {
 		return nil, err
 	}

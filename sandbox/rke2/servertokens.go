@@ -3,19 +3,21 @@ package rke2
 import (
 	"errors"
 	"fmt"
+
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 	"io/fs"
 )
 
 // serverTokens are the tokens of a server. Without an agent token of its own the server token joins agents.
 type serverTokens struct {
-	server Token
-	agent  *Token
+	server settings.Token
+	agent  *settings.Token
 }
 
 func (t serverTokens) passwords() map[string]string {
-	passwords := map[string]string{serverUser: t.server.Password, nodeUser: t.server.Password}
+	passwords := map[string]string{settings.ServerUser: t.server.Password, settings.NodeUser: t.server.Password}
 	if t.agent != nil {
-		passwords[nodeUser] = t.agent.Password
+		passwords[settings.NodeUser] = t.agent.Password
 	}
 	return passwords
 }
@@ -31,14 +33,14 @@ func (s *server) readTokens() error {
 			return err
 		}
 	}
-	if s.tokens.server, err = ParseToken(given); err != nil {
+	if s.tokens.server, err = settings.ParseToken(given); err != nil {
 		return fmt.Errorf("failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>: %w", err)
 	}
 	agent, err := s.token("agent-token")
 	if err != nil || agent == "" {
 		return err
 	}
-	token, err := ParseToken(agent)
+	token, err := settings.ParseToken(agent)
 	if err != nil {
 		return fmt.Errorf("failed to normalize agent token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>: %w", err)
 	}
@@ -61,7 +63,7 @@ func (s *server) writeTokens(caHash string) error {
 		return fmt.Errorf("starting kubernetes: preparing server: failed to validate token: "+
 			"token CA hash does not match the Cluster CA certificate hash: %s != %s", given.CAHash, caHash)
 	}
-	token := Token{CAHash: caHash, User: serverUser, Password: given.Password}
+	token := settings.Token{CAHash: caHash, User: settings.ServerUser, Password: given.Password}
 	if err := s.writeFile(s.path("server", "token"), []byte(token.String()+"\n"), 0o600); err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func (s *server) writeTokens(caHash string) error {
 	if err := s.process.FS().Remove(agentFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // it may be a link to the server token
 	}
-	token = Token{CAHash: caHash, User: nodeUser, Password: s.tokens.agent.Password}
+	token = settings.Token{CAHash: caHash, User: settings.NodeUser, Password: s.tokens.agent.Password}
 	return s.writeFile(agentFile, []byte(token.String()+"\n"), 0o600)
 }
 

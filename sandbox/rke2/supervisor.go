@@ -14,6 +14,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
+
 	"github.com/expertflow/cxha/sandbox/controlplane"
 )
 
@@ -82,7 +84,7 @@ func (s *supervisor) authenticated(next http.HandlerFunc) http.Handler {
 		want, known := s.passwords[user]
 		if !known || subtle.ConstantTimeCompare([]byte(password), []byte(want)) != 1 {
 			// The server's token joins agents too (domain.md §2.8).
-			if user != nodeUser || subtle.ConstantTimeCompare([]byte(password), []byte(s.passwords[serverUser])) != 1 {
+			if user != settings.NodeUser || subtle.ConstantTimeCompare([]byte(password), []byte(s.passwords[settings.ServerUser])) != 1 {
 				http.Error(w, "Unauthorized", http.StatusUnauthorized)
 				return
 			}

@@ -204,7 +204,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() {
+		if err := resp.Body.Close(); err != nil {
+			return // everything that matters has been read
+		}
+	}()
 	if resp.StatusCode != http.StatusOK {
 		return readError(resp)
 	}

@@ -79,7 +79,7 @@ func (p Paths) serverPID() (int, error) {
 }
 
 // Serve runs a sandbox until ctx ends or down is called. The control socket appears when all hosts answer.
-func Serve(ctx context.Context, config Config) error {
+func Serve(ctx context.Context, config Config) (err error) {
 	paths, err := NewPaths(config.Dir)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func Serve(ctx context.Context, config Config) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	if err := lock.Truncate(0); err != nil {
 		return err
 	}

@@ -110,27 +110,40 @@ func (l *loader) checkSites() {
 		names = append(names, s.Name)
 	}
 	unsure := !l.complete() || len(l.hidden["site"]) > 0 || slices.ContainsFunc(l.each("site"), func(u *unit) bool { return u.failed }) || slices.Contains(names, "")
+	outside, inside := map[string][]*built{}, map[string]bool{}
 	for _, n := range l.nodes {
 		i := slices.Index(names, n.Site)
 		switch {
 		case n.Site == "":
 		case i < 0 && !unsure && !l.mentioned(n.Site):
 			l.report(n.sec.mistake("site", "Unknown site", "There is no site called %q.%s", n.Site, didYouMeanOf(n.Site, names)))
-		case i >= 0:
-			l.checkSubnet(n, l.bp.Sites[i])
+		case i < 0 || !n.Address.IsValid() || len(l.bp.Sites[i].Subnets) == 0:
+		case slices.ContainsFunc(l.bp.Sites[i].Subnets, func(p netip.Prefix) bool { return p.Contains(n.Address) }):
+			inside[n.Site] = true
+		default:
+			outside[n.Site] = append(outside[n.Site], n)
 		}
+	}
+	for _, s := range l.bp.Sites {
+		l.reportOutside(s, outside[s.Name], inside[s.Name])
 	}
 }
 
-func (l *loader) checkSubnet(n *built, s Site) {
-	if !n.Address.IsValid() || len(s.Subnets) == 0 {
+// reportOutside tells which nodes have addresses outside of their site's networks: as one mistake where no node is inside, for then
+// the networks are wrong.
+func (l *loader) reportOutside(s Site, nodes []*built, others bool) {
+	if len(nodes) > 1 && !others {
+		texts := make([]string, len(nodes))
+		for i, n := range nodes {
+			texts[i] = fmt.Sprintf("%s (%s)", n.Addr, n.Address)
+		}
+		l.report(mistake(s.Source.Attr("subnets"), "Addresses outside of their site", "No node of %s has an address in its networks (%s): %s. Correct the networks, or the addresses.", s.Addr, join(s.Subnets), strings.Join(texts, ", ")))
 		return
 	}
-	if slices.ContainsFunc(s.Subnets, func(p netip.Prefix) bool { return p.Contains(n.Address) }) {
-		return
+	for _, n := range nodes {
+		l.report(n.sec.mistake("address", "Address outside of its site", "%s has the address %s, which lies in none of the networks of %s (%s, at %s). Correct the address or the site, or add the network to the site.",
+			n.Addr, n.Address, s.Addr, join(s.Subnets), at(s.Source.Attr("subnets"))))
 	}
-	l.report(n.sec.mistake("address", "Address outside of its site", "%s has the address %s, which lies in none of the networks of %s (%s, at %s). Correct the address or the site, or add the network to the site.",
-		n.Addr, n.Address, s.Addr, join(s.Subnets), at(s.Source.Attr("subnets"))))
 }
 
 func join[T fmt.Stringer](list []T) string {

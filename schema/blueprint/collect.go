@@ -17,6 +17,9 @@ import (
 func (l *loader) collect() {
 	for _, src := range l.files {
 		for _, a := range sortedAttrs(src.body) {
+			if !src.healthy() {
+				break
+			}
 			l.report(mistake(a.NameRange, "Attribute outside of a block",
 				"A blueprint's file has only blocks at its top level, and %q is an attribute. Put it into the block that it belongs to; a value of a variable belongs into a file *%s.", a.Name, AutoVarsEnding))
 		}
@@ -27,16 +30,20 @@ func (l *loader) collect() {
 }
 
 func (l *loader) collectBlock(src *source, b *hclsyntax.Block) {
-	if _, broken := src.broken[b.TypeRange.Start.Line]; broken && b.Type == nameless {
+	if src.nameless(b) {
+		l.hide("local", slices.Collect(maps.Keys(b.Body.Attributes)))
 		return
 	}
 	shape, ok := l.shape(b.Type)
+	if !ok && !src.healthy() && shapeName(l.shapes, b.Type) {
+		return // it stands here only because braces do not match
+	}
 	if !ok {
 		l.unknownBlock(b)
 		return
 	}
 	if !l.checkLabels(shape, b) {
-		l.hide(shape.Root, b.Labels)
+		l.hide(shape.Root, []string{anyName})
 		l.unknown = true
 		return
 	}
@@ -85,6 +92,9 @@ func (l *loader) hoist(src *source, b *hclsyntax.Block) bool {
 	l.collectBlock(src, b)
 	return true
 }
+
+// anyName stands for a name that cannot be made out.
+const anyName = "*"
 
 // hide remembers names that are not declared because of a mistake that has been reported.
 func (l *loader) hide(root string, names []string) {

@@ -92,7 +92,7 @@ func describe(v cty.Value) string {
 		return "null"
 	}
 	ty := v.Type()
-	if !v.IsKnown() {
+	if !v.IsKnown() || ty.IsSetType() && !v.IsWhollyKnown() {
 		return ty.FriendlyName()
 	}
 	switch {

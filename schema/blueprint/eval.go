@@ -151,7 +151,7 @@ func (l *loader) computeBlock(u *unit) {
 	ctx := l.context(u.refs)
 	a := u.block.Body.Attributes["for_each"]
 	_, takes := u.shape.Attr("for_each")
-	if a == nil && l.given[u.block.Body]["for_each"] { // misspelt
+	if takes && a == nil && l.given[u.block.Body]["for_each"] { // misspelt
 		u.failed, u.value = true, cty.DynamicVal
 		return
 	}
@@ -206,7 +206,7 @@ func (l *loader) elements(u *unit, a *hclsyntax.Attribute, ctx *hcl.EvalContext)
 		problem = "The value is sensitive, and its keys would be shown as names of blocks. Use a map of which only the elements are sensitive, or nonsensitive()."
 	case v.IsNull():
 		problem = "The value is null. For no blocks at all, use an empty map: {}."
-	case !v.IsKnown():
+	case !v.IsKnown(), ty.IsSetType() && !v.IsWhollyKnown():
 		return nil, false
 	case !ty.IsMapType() && !ty.IsObjectType() && (!ty.IsSetType() || ty.ElementType() != cty.String) && !emptySet(v):
 		problem = fmt.Sprintf("for_each takes a map, an object or a set of strings, and this is %s.", describe(v))

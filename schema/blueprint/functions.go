@@ -1,45 +1,47 @@
 package blueprint
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/expertflow/cxha/schema"
 )
 
-// Function is a function of the language.
-type Function struct {
-	Name  string
-	Usage string // abs(number)
-	Doc   string // what it returns
-
-	impl function.Function
+// builtin is a function of the language.
+type builtin struct {
+	name, usage, doc string
+	impl             function.Function
 }
 
-// Functions lists the functions that every expression can use, in the order of the language reference. Most are cty's own.
-func Functions() []Function {
-	var all []Function
-	for _, group := range [][]Function{numberFunctions(), stringFunctions(), collectionFunctions(), encodingFunctions(), conversionFunctions(), worldFunctions("", nil)} {
-		all = append(all, group...)
+// Functions describes the functions that every expression can use, in the order of the language reference. Most are cty's own.
+func Functions() []schema.Function {
+	var out []schema.Function
+	for _, f := range builtins("", nil) {
+		out = append(out, schema.Function{Name: f.name, Usage: f.usage, Doc: f.doc})
 	}
-	return all
+	return out
+}
+
+func builtins(dir string, env environment) []builtin {
+	return slices.Concat(numberFunctions(), stringFunctions(), collectionFunctions(), encodingFunctions(), conversionFunctions(), worldFunctions(dir, env))
 }
 
 // functions is the table for evaluation; files are read relative to dir.
 func functions(dir string, env environment) map[string]function.Function {
 	table := map[string]function.Function{}
-	for _, f := range Functions() {
-		table[f.Name] = f.impl
-	}
-	for _, f := range worldFunctions(dir, env) {
-		table[f.Name] = f.impl
+	for _, f := range builtins(dir, env) {
+		table[f.name] = f.impl
 	}
 	table["templatefile"] = templateFile(dir, env, table)
 	return table
 }
 
-func numberFunctions() []Function {
-	return []Function{
+func numberFunctions() []builtin {
+	return []builtin{
 		{"abs", "abs(number)", "the number without its sign", stdlib.AbsoluteFunc},
 		{"ceil", "ceil(number)", "the next whole number at or above", stdlib.CeilFunc},
 		{"floor", "floor(number)", "the next whole number at or below", stdlib.FloorFunc},
@@ -52,8 +54,8 @@ func numberFunctions() []Function {
 	}
 }
 
-func stringFunctions() []Function {
-	return []Function{
+func stringFunctions() []builtin {
+	return []builtin{
 		{"chomp", "chomp(text)", "the text without line breaks at its end", stdlib.ChompFunc},
 		{"format", "format(pattern, values...)", "the pattern with values in it, as in `format(\"%s-%02d\", \"w\", 3)`", stdlib.FormatFunc},
 		{"formatlist", "formatlist(pattern, lists...)", "one formatted text for each element", stdlib.FormatListFunc},
@@ -77,8 +79,8 @@ func stringFunctions() []Function {
 	}
 }
 
-func collectionFunctions() []Function {
-	return []Function{
+func collectionFunctions() []builtin {
+	return []builtin{
 		{"chunklist", "chunklist(list, size)", "the list in pieces of a size", stdlib.ChunklistFunc},
 		{"coalesce", "coalesce(values...)", "the first that is not null", stdlib.CoalesceFunc},
 		{"coalescelist", "coalescelist(lists...)", "the first that is not empty", stdlib.CoalesceListFunc},
@@ -105,8 +107,8 @@ func collectionFunctions() []Function {
 	}
 }
 
-func encodingFunctions() []Function {
-	return []Function{
+func encodingFunctions() []builtin {
+	return []builtin{
 		{"csvdecode", "csvdecode(text)", "a list of objects; the first line has the names", stdlib.CSVDecodeFunc},
 		{"formatdate", "formatdate(pattern, time)", "a time in another form", stdlib.FormatDateFunc},
 		{"jsondecode", "jsondecode(text)", "the value that a JSON text writes", stdlib.JSONDecodeFunc},
@@ -117,8 +119,8 @@ func encodingFunctions() []Function {
 	}
 }
 
-func conversionFunctions() []Function {
-	return []Function{
+func conversionFunctions() []builtin {
+	return []builtin{
 		{"can", "can(expression)", "whether the expression can be computed", tryfunc.CanFunc},
 		{"nonsensitive", "nonsensitive(value)", "the value, shown in plans and messages from now on", nonsensitive()},
 		{"sensitive", "sensitive(value)", "the value, no longer shown", sensitive()},
@@ -133,8 +135,8 @@ func conversionFunctions() []Function {
 }
 
 // worldFunctions are those that read something outside of the blueprint's files.
-func worldFunctions(dir string, env environment) []Function {
-	return []Function{
+func worldFunctions(dir string, env environment) []builtin {
+	return []builtin{
 		{"env", "env(name, default)", "an environment variable; without a default, it must be set", envFunction(env)},
 		{"file", "file(path)", "the content of a file, relative to the blueprint's directory", fileFunction(dir, env)},
 		{"templatefile", "templatefile(path, values)", "the content of a file in which `${...}` and `%{...}` are computed with these values", templateFile(dir, env, nil)},

@@ -58,3 +58,31 @@ func copyExample(t *testing.T, file string, text []byte) string {
 	writeFile(t, filepath.Join(dir, file), text)
 	return dir
 }
+
+// TestOneLostCharacterIsOneDiagnostic takes single characters out of the example: brackets, quotes, digits, letters. What breaks
+// the syntax must not make the rest of the file a mistake.
+func TestOneLostCharacterIsOneDiagnostic(t *testing.T) {
+	t.Parallel()
+	const every = 5 // all of them hold; the tests need not take that long
+	for _, file := range []string{"main.cxha.hcl", "variables.cxha.hcl"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(example, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := 0
+			for i := 0; i < len(text); i += every {
+				dir := copyExample(t, file, slices.Concat(text[:i], text[i+1:]))
+				bp, diags := blueprint.Load(dir, blueprint.LoadOptions{Env: home})
+				refused += len(diags)
+				if len(diags) > 1 {
+					t.Errorf("%s without byte %d, %q: %d diagnostics\n%s", file, i, text[i], len(diags), render(t, dir, bp, diags))
+				}
+			}
+			if refused < len(text)/every/4 {
+				t.Errorf("only %d mistakes were found", refused)
+			}
+		})
+	}
+}

@@ -1,7 +1,6 @@
 package blueprint
 
 import (
-	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -22,7 +21,7 @@ type source struct {
 // maxSyntaxErrors ends the search in files that are something else altogether.
 const maxSyntaxErrors = 20
 
-// parse reads a file beyond its syntax errors: a line with an error is left out and the file is read again, so that what
+// parse reads a file beyond its syntax errors: an attribute or a line with an error is left out and the file is read again, so that what
 // follows is found in its right place and the mistakes there are reported, too. Only the first error of each reading counts;
 // the parser's further ones mostly result from it.
 func parse(text []byte, name string) (*source, hcl.Diagnostics) {
@@ -37,18 +36,18 @@ func parse(text []byte, name string) (*source, hcl.Diagnostics) {
 		if syntax == nil {
 			return src, append(diags, others...)
 		}
-		line := lineOf(syntax, rest)
-		_, again := src.broken[line]
+		first, last := item(rest, name, lineOf(syntax, rest))
+		_, again := src.broken[first]
 		if again || (len(src.broken) > 0 && resulting(syntax, rest)) || len(src.broken) == maxSyntaxErrors {
 			src.torn = true
-			return src, append(diags, others...)
+			return src, diags
 		}
 		diags = append(diags, syntax)
 		if syntax.Summary == unclosedBlock {
 			src.torn = true
-			return src, append(diags, others...)
+			return src, diags
 		}
-		src.broken[line], rest = blank(rest, line)
+		rest = src.leaveOut(rest, first, last, !closes(syntax, rest))
 	}
 }
 
@@ -95,32 +94,6 @@ func lineOf(d *hcl.Diagnostic, text []byte) int {
 	return d.Subject.Start.Line
 }
 
-var interpolation = regexp.MustCompile(`[$%]\{[^}]*\}?`)
-
-// blank replaces a line by spaces, so that all positions stay. A line that opens or closes a block leaves a nameless one's
-// header or the brace in its place.
-func blank(text []byte, line int) (was string, rest []byte) {
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	if line > len(lines) {
-		return "", text
-	}
-	was = string(bytes.TrimRight(lines[line-1], "\r\n"))
-	instead := bytes.Repeat([]byte(" "), len(was))
-	braces := interpolation.ReplaceAllString(was, "")
-	switch open := strings.Count(braces, "{") - strings.Count(braces, "}"); {
-	case open > 0 && len(was) >= 3:
-		copy(instead, nameless+" {")
-	case open < 0:
-		instead[0] = '}'
-	}
-	replaced := slices.Clone(lines)
-	replaced[line-1] = slices.Concat(instead, lines[line-1][len(was):])
-	return was, bytes.Join(replaced, nil)
-}
-
-// nameless is the type of a block whose header could not be read.
-const nameless = "x"
-
 // navigation tells diagnostics in which block a place is.
 type navigation struct{ file *hcl.File }
 
@@ -137,6 +110,15 @@ func (n navigation) ContextString(offset int) string {
 }
 
 var words = regexp.MustCompile(`[\p{L}_][\p{L}\p{N}_-]*`)
+
+// healthy reports whether the file has no syntax errors. In others, braces may be where nobody meant them.
+func (s *source) healthy() bool { return len(s.broken) == 0 && !s.torn }
+
+// nameless reports whether the block stands for one whose header could not be read.
+func (s *source) nameless(b *hclsyntax.Block) bool {
+	_, broken := s.broken[b.TypeRange.Start.Line]
+	return broken && b.Type == nameless
+}
 
 // mentions reports whether a broken line has the word: what it would have declared is not known.
 func (s *source) mentions(word string) bool {

@@ -47,19 +47,14 @@ func (l *loader) references(u *unit) []ref {
 func (l *loader) bodyRefs(u *unit, shape *schema.Shape, body *hclsyntax.Body) []ref {
 	var refs []ref
 	for _, a := range sortedAttrs(body) {
-		form := schema.FormValue
-		if shape != nil {
-			if sa, ok := shape.Attr(a.Name); ok {
-				form = sa.Form
-			}
-		}
+		form := formOf(shape, a.Name)
 		if form != schema.FormType {
 			refs = append(refs, exprRefs(a.Expr, form == schema.FormBlocks)...)
 		}
 	}
 	for _, b := range body.Blocks {
-		if _, top := l.shape(b.Type); top && u.src.torn {
-			continue // hoisted
+		if _, top := l.shape(b.Type); top && u.src.torn || u.src.nameless(b) {
+			continue // hoisted, or not to be read
 		}
 		var nested *schema.Shape
 		if shape != nil {
@@ -68,6 +63,21 @@ func (l *loader) bodyRefs(u *unit, shape *schema.Shape, body *hclsyntax.Body) []
 		refs = append(refs, l.bodyRefs(u, nested, b.Body)...)
 	}
 	return refs
+}
+
+// formOf returns how an attribute is read; a misspelt one as that which was probably meant.
+func formOf(shape *schema.Shape, name string) schema.Form {
+	if shape == nil {
+		return schema.FormValue
+	}
+	a, ok := shape.Attr(name)
+	if !ok {
+		a, ok = shape.Attr(schema.Suggest(name, shape.Names()))
+	}
+	if !ok {
+		return schema.FormValue
+	}
+	return a.Form
 }
 
 func exprRefs(expr hclsyntax.Expression, depends bool) []ref {
@@ -125,7 +135,7 @@ func (l *loader) checkReference(u *unit, r ref) {
 	case u.root == "var" && (r.root != "var" || inDefault(u, r)):
 		l.report(mistake(r.at, "Reference in a variable",
 			"A variable's default refers to nothing, and its validation only to variables: they are known before anything else. For a computed value, use locals."))
-	case r.name == "", l.byName[r.root][r.name] != nil, l.hidden[r.root][r.name], l.torn, l.mentioned(r.name):
+	case r.name == "", l.byName[r.root][r.name] != nil, l.hidden[r.root][r.name], l.hidden[r.root][anyName], l.torn, l.mentioned(r.name):
 	default:
 		l.undeclared(r, l.unknownName(r))
 	}
@@ -141,7 +151,7 @@ func (l *loader) checkEach(u *unit, r ref) {
 		return // misspelt
 	}
 	if u.block == nil || u.block.Body.Attributes["for_each"] == nil {
-		l.report(mistake(r.at, "No elements here", "each.key and each.value exist only in a block with for_each."))
+		l.undeclaredAs("each of "+u.String(), r, "each.key and each.value exist only in a block with for_each.")
 		return
 	}
 	if r.name != "key" && r.name != "value" {
@@ -153,8 +163,9 @@ func (l *loader) checkEach(u *unit, r ref) {
 	}
 }
 
-func (l *loader) undeclared(r ref, detail string) {
-	key := r.String()
+func (l *loader) undeclared(r ref, detail string) { l.undeclaredAs(r.String(), r, detail) }
+
+func (l *loader) undeclaredAs(key string, r ref, detail string) {
 	if m := l.missing[key]; m != nil {
 		m.others = append(m.others, at(r.at))
 		return

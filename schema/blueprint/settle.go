@@ -29,7 +29,10 @@ func (l *loader) settle(sc scope, a *schema.Attr, f field, v cty.Value) cty.Valu
 		l.report(evaluated(mistake(f.at, "Wrong type", "%s", typeProblem(a, v, err)), f.expr, f.ctx))
 		return unknown
 	}
-	if converted.IsKnown() && converted.IsNull() {
+	if !converted.IsKnown() {
+		return converted
+	}
+	if converted.IsNull() {
 		if a.Required {
 			l.report(evaluated(mistake(f.at, "Missing value", "%s of %s is null here, and it needs a value. %s", a.Name, sc.where, firstSentence(a.Doc)), f.expr, f.ctx))
 			return unknown

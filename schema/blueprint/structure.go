@@ -16,8 +16,14 @@ import (
 func (l *loader) structure(src *source, shape *schema.Shape, body *hclsyntax.Body, header hcl.Range, where string) {
 	given := map[string]bool{}
 	l.given[body] = given
+	for _, word := range src.brokenWords(body.SrcRange) {
+		given[word] = true
+	}
 	missing := missingNames(shape, body)
 	for _, a := range sortedAttrs(body) {
+		if src.torn && shapeName(l.shapes, a.Name) && !slices.Contains(shape.Names(), a.Name) {
+			continue // of the block around this one, whose closing brace is missing
+		}
 		if as := l.structureAttr(shape, a, where, missing); as != "" {
 			given[as] = true
 		}
@@ -64,12 +70,12 @@ func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, wher
 }
 
 func (l *loader) structureBlock(src *source, shape *schema.Shape, b *hclsyntax.Block, where string, first map[string]hcl.Range) string {
-	if _, broken := src.broken[b.TypeRange.Start.Line]; broken && b.Type == nameless {
+	if src.nameless(b) {
 		return ""
 	}
 	nested, ok := shape.Block(b.Type)
 	if !ok {
-		if l.hoist(src, b) {
+		if l.hoist(src, b) || src.torn && shapeName(l.shapes, b.Type) {
 			return ""
 		}
 		return l.unknownNested(shape, b, where)
@@ -105,6 +111,13 @@ func (l *loader) unknownNested(shape *schema.Shape, b *hclsyntax.Block, where st
 	}
 	l.report(mistake(b.TypeRange, "Unknown block type", "%s", detail))
 	return near
+}
+
+// shapeName reports whether any shape has an attribute or block of that name.
+func shapeName(shapes []schema.Shape, name string) bool {
+	return slices.ContainsFunc(shapes, func(s schema.Shape) bool {
+		return slices.Contains(s.Names(), name) || shapeName(s.Blocks, name)
+	})
 }
 
 // missingNames lists the required attributes that the body does not have under their own name.

@@ -94,7 +94,7 @@ func (l *loader) fileValues(path string) {
 		l.hide("value", words.FindAllString(line, 1))
 	}
 	for _, b := range src.body.Blocks {
-		if _, broken := src.broken[b.TypeRange.Start.Line]; !broken {
+		if !src.nameless(b) {
 			l.report(mistake(b.DefRange(), "Block among values", "A file of values has only lines NAME = VALUE. Blocks belong into files *%s.", FileEnding))
 		}
 	}

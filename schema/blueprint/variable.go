@@ -36,7 +36,7 @@ func (u *unit) sensitive() bool {
 // computeVariable returns the value of a variable: the given one or the default, in the variable's type.
 func (l *loader) computeVariable(u *unit) cty.Value {
 	vt, ok := l.variableType(u)
-	if !ok {
+	if !ok || u.src.damaged(u.block.Range()) {
 		return cty.DynamicVal
 	}
 	v := l.defaultValue(u, vt)
@@ -52,7 +52,7 @@ func (l *loader) computeVariable(u *unit) cty.Value {
 }
 
 func (l *loader) reportNoValue(u *unit) {
-	if l.brokenVars || l.hidden["value"][u.name] || u.src.damaged(u.block.Range()) || u.extra {
+	if l.brokenVars || l.hidden["value"][u.name] || l.given[u.block.Body]["default"] || u.extra {
 		return
 	}
 	l.report(mistake(u.header(), "Variable without a value",
@@ -63,7 +63,7 @@ func (l *loader) reportNoValue(u *unit) {
 func (l *loader) variableType(u *unit) (variableType, bool) {
 	a := u.block.Body.Attributes["type"]
 	if a == nil {
-		return variableType{ty: cty.DynamicPseudoType, literal: true}, true
+		return variableType{ty: cty.DynamicPseudoType, literal: true}, !l.given[u.block.Body]["type"]
 	}
 	ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(a.Expr)
 	l.report(diags...)

@@ -7,11 +7,10 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/schema"
-	"github.com/expertflow/cxha/schema/blueprint"
 )
 
-// Markdown returns the language reference.
-func Markdown() string {
+// Markdown returns the language reference: the shapes of the schema and these functions.
+func Markdown(functions []schema.Function) string {
 	var b strings.Builder
 	b.WriteString(opening)
 	b.WriteString("\n## Blocks\n\n")
@@ -22,7 +21,7 @@ func Markdown() string {
 	for _, s := range schema.Shapes() {
 		w.shape(&s, "", 3)
 	}
-	writeFunctions(&b)
+	writeFunctions(&b, functions)
 	writePlanned(&b)
 	return b.String()
 }
@@ -154,9 +153,9 @@ func valueText(v cty.Value) string {
 	return "[" + strings.Join(elements, ", ") + "]"
 }
 
-func writeFunctions(b *strings.Builder) {
+func writeFunctions(b *strings.Builder, functions []schema.Function) {
 	b.WriteString("\n## Functions\n\n" + functionsText + "\n\n")
-	for _, f := range blueprint.Functions() {
+	for _, f := range functions {
 		fmt.Fprintf(b, "- `%s`: %s\n", f.Usage, f.Doc)
 	}
 }

@@ -3,7 +3,7 @@ package reference
 // opening is the part of the reference that no table holds.
 const opening = `# The language of blueprints
 
-<!-- Written from the schema by "go test ./schema/reference -update". Edit schema/shapes*.go and schema/reference/text.go instead. -->
+<!-- Written from the schema by "make docs". Edit schema/shapes*.go and schema/reference/text.go instead. -->
 
 A blueprint is a directory of files that end with ` + "`.cxha.hcl`" + `. Together they describe one cluster: how they are cut into files, and
 in which order they are read, makes no difference. Subdirectories and hidden files do not belong to it.

@@ -31,15 +31,15 @@ func newDownCommand(paths func() (site.Paths, error)) *cobra.Command {
 					return err
 				}
 			}
+			text := "The sandbox in %s is down and removed.\n"
 			switch {
 			case !wasUp && !existed:
-				fmt.Fprintf(cmd.OutOrStdout(), "There is no sandbox in %s.\n", p.Dir)
+				text = "There is no sandbox in %s.\n"
 			case keep:
-				fmt.Fprintf(cmd.OutOrStdout(), "The sandbox in %s is down; its files are kept.\n", p.Dir)
-			default:
-				fmt.Fprintf(cmd.OutOrStdout(), "The sandbox in %s is down and removed.\n", p.Dir)
+				text = "The sandbox in %s is down; its files are kept.\n"
 			}
-			return nil
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), text, p.Dir)
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the files")

@@ -45,7 +45,9 @@ func run(ctx context.Context, args []string, io streams) int {
 	case ctx.Err() != nil:
 		return exitInterrupted
 	}
-	fmt.Fprintf(io.err, "cxha-sandbox: %v\n", err)
+	if _, err := fmt.Fprintf(io.err, "cxha-sandbox: %v\n", err); err != nil {
+		return exitFailed
+	}
 	if _, usage := errors.AsType[usageError](err); usage {
 		return exitUsage
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,18 +47,26 @@ is not counted.
 }
 
 func printStatus(w io.Writer, s site.Status) error {
-	fmt.Fprintf(w, "sandbox %s, server process %d, bastion 127.0.0.1:%d, delay %s one way\n\n", s.Dir, s.PID, s.BastionPort, s.Latency)
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "HOST\tADDRESS\tSITE\tPOWER\tNETWORK\tCONNECTIONS\tCOMMANDS\tUNITS")
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "sandbox %s, server process %d, bastion 127.0.0.1:%d, delay %s one way\n\n", s.Dir, s.PID, s.BastionPort, s.Latency)
+	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	rows := "HOST\tADDRESS\tSITE\tPOWER\tNETWORK\tCONNECTIONS\tCOMMANDS\tUNITS\n"
 	for _, h := range s.Hosts {
 		var units []string
 		for _, name := range slices.Sorted(maps.Keys(h.Units)) {
 			units = append(units, name+"="+h.Units[name])
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", h.Name, h.Address, orDash(h.Site), h.Power, h.Network, h.Connections,
+		rows += fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", h.Name, h.Address, orDash(h.Site), h.Power, h.Network, h.Connections,
 			h.Commands, orDash(strings.Join(units, " ")))
 	}
-	return t.Flush()
+	if _, err := io.WriteString(t, rows); err != nil {
+		return err
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := b.WriteTo(w)
+	return err
 }
 
 func orDash(s string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -81,16 +82,17 @@ func runUp(cmd *cobra.Command, p site.Paths, o upOptions) error {
 	}
 	out := cmd.OutOrStdout()
 	if !started {
-		fmt.Fprintf(out, "The sandbox in %s is up already (%d hosts); down ends it.\n", p.Dir, len(status.Hosts)-1)
-		return nil
+		_, err := fmt.Fprintf(out, "The sandbox in %s is up already (%d hosts); down ends it.\n", p.Dir, len(status.Hosts)-1)
+		return err
 	}
-	fmt.Fprintf(out, "The sandbox in %s is up: %d hosts behind the bastion at 127.0.0.1:%d.\n", p.Dir, len(status.Hosts)-1, status.BastionPort)
+	text := fmt.Sprintf("The sandbox in %s is up: %d hosts behind the bastion at 127.0.0.1:%d.\n", p.Dir, len(status.Hosts)-1, status.BastionPort)
 	if o.example == "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "cxha-sandbox: no examples/worker-ha was found: the blueprint directory has only the variables (--example names one)")
-		return nil
+		text += "No examples/worker-ha was found, so the blueprint directory has only the variables; --example names one.\n"
+	} else {
+		text += fmt.Sprintf("\n  cxha plan %s\n", p.Blueprint())
 	}
-	fmt.Fprintf(out, "\n  cxha plan %s\n", p.Blueprint())
-	return nil
+	_, err = io.WriteString(out, text)
+	return err
 }
 
 // findExample makes the example's path absolute, or finds the default one; none is no error.

@@ -1,4 +1,4 @@
-package rke2
+package settings
 
 // kind is the type of an option's value.
 type kind int

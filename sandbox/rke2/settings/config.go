@@ -1,4 +1,4 @@
-package rke2
+package settings
 
 import (
 	"errors"
@@ -29,8 +29,8 @@ type Setting struct {
 	Values []string // one for a scalar, any number for a list
 }
 
-// ParseConfig reads one configuration file: a YAML mapping of scalars and lists of scalars.
-func ParseConfig(data []byte) ([]Setting, error) {
+// Parse reads one configuration file: a YAML mapping of scalars and lists of scalars.
+func Parse(data []byte) ([]Setting, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return nil, err
@@ -102,9 +102,9 @@ type Config struct {
 	values map[string][]string
 }
 
-// LoadConfig reads the configuration of a role. Later files win over earlier ones, `key+` appends, the environment fills what
+// Load reads the configuration of a role. Later files win over earlier ones, `key+` appends, the environment fills what
 // the files leave open and the arguments win over everything. An option that RKE2 does not have is an error in RKE2's words.
-func LoadConfig(files Files, role Role, args []string, env map[string]string) (Config, error) {
+func Load(files Files, role Role, args []string, env map[string]string) (Config, error) {
 	config := Config{values: map[string][]string{}}
 	names, err := configFiles(files, env)
 	if err != nil {
@@ -115,7 +115,7 @@ func LoadConfig(files Files, role Role, args []string, env map[string]string) (C
 		if err != nil {
 			return config, err
 		}
-		settings, err := ParseConfig(data)
+		settings, err := Parse(data)
 		if err != nil {
 			return config, fmt.Errorf("failed to parse config file %s: %w", name, err)
 		}
@@ -248,8 +248,8 @@ func (c Config) names() []string {
 	return names
 }
 
-// ignored are the options that are set and have no effect in the sandbox, sorted.
-func (c Config) ignored() []string {
+// Ignored are the options that are set and have no effect in the sandbox, sorted.
+func (c Config) Ignored() []string {
 	var ignored []string
 	for _, name := range c.names() {
 		if !slices.Contains(effective(), name) {

@@ -1,4 +1,4 @@
-package reference_test
+package schema_test
 
 import (
 	"flag"
@@ -7,16 +7,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/expertflow/cxha/schema/blueprint"
 	"github.com/expertflow/cxha/schema/reference"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/language.md")
 
-const languageFile = "../../docs/language.md"
+const languageFile = "../docs/language.md"
 
-func TestLanguageReferenceIsUpToDate(t *testing.T) {
+func TestReferenceIsUpToDate(t *testing.T) {
 	t.Parallel()
-	got := reference.Markdown()
+	got := reference.Markdown(blueprint.Functions())
 	if *update {
 		if err := os.WriteFile(languageFile, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -27,6 +28,6 @@ func TestLanguageReferenceIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("docs/language.md is stale: run go test ./schema/reference -update\n(-file +schema):\n%s", diff)
+		t.Errorf("docs/language.md is stale: run make docs\n(-file +schema):\n%s", diff)
 	}
 }

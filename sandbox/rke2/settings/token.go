@@ -1,7 +1,6 @@
-package rke2
+package settings
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,10 +8,12 @@ import (
 	"strings"
 )
 
+const tokenPrefix = "K10"
+
+// The users of tokens.
 const (
-	tokenPrefix = "K10"
-	serverUser  = "server"
-	nodeUser    = "node"
+	ServerUser = "server"
+	NodeUser   = "node"
 )
 
 // Token is a join token: `K10<sha256 of the CA's PEM>::<user>:<password>`, or the password alone (domain.md §2.8).
@@ -58,13 +59,4 @@ func (t Token) String() string {
 func CAHash(caPEM []byte) string {
 	digest := sha256.Sum256(caPEM)
 	return hex.EncodeToString(digest[:])
-}
-
-// newPassword is what RKE2 takes for a token or node password when none is given: 16 random bytes in hex.
-func newPassword() (string, error) {
-	random := make([]byte, 16)
-	if _, err := rand.Read(random); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(random), nil
 }

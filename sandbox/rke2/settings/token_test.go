@@ -1,4 +1,4 @@
-package rke2_test
+package settings_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/expertflow/cxha/sandbox/rke2"
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
 func TestParseToken(t *testing.T) {
@@ -14,12 +14,12 @@ func TestParseToken(t *testing.T) {
 	hash := strings.Repeat("ab", 32)
 	for name, c := range map[string]struct {
 		token string
-		want  rke2.Token
+		want  settings.Token
 		fails string
 	}{
-		"short":         {token: "s3cret\n", want: rke2.Token{Password: "s3cret"}},
-		"secure":        {token: "K10" + hash + "::server:s3:cret", want: rke2.Token{CAHash: hash, User: "server", Password: "s3:cret"}},
-		"without hash":  {token: "K10::node:pw", want: rke2.Token{User: "node", Password: "pw"}},
+		"short":         {token: "s3cret\n", want: settings.Token{Password: "s3cret"}},
+		"secure":        {token: "K10" + hash + "::server:s3:cret", want: settings.Token{CAHash: hash, User: "server", Password: "s3:cret"}},
+		"without hash":  {token: "K10::node:pw", want: settings.Token{User: "node", Password: "pw"}},
 		"empty":         {token: " \n", fails: "token must not be empty"},
 		"short hash":    {token: "K10abc::server:pw", fails: "invalid token CA hash length"},
 		"no password":   {token: "K10" + hash + "::server:", fails: "invalid token format"},
@@ -27,7 +27,7 @@ func TestParseToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := rke2.ParseToken(c.token)
+			got, err := settings.ParseToken(c.token)
 			if c.fails != "" {
 				if err == nil || err.Error() != c.fails {
 					t.Fatalf("error: got %v, want %q", err, c.fails)
@@ -51,7 +51,7 @@ func FuzzParseToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		token, err := rke2.ParseToken(text)
+		token, err := settings.ParseToken(text)
 		if err != nil {
 			return
 		}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/expertflow/cxha/sandbox/site"
+)
+
+// asProgram makes the test binary behave as cxha-sandbox, its background server and the components included.
+const asProgram = "CXHA_SANDBOX_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// output is what one call of the program printed, and its exit code.
+type output struct {
+	stdout, stderr string
+	code           int
+}
+
+func sandbox(t *testing.T, args ...string) output {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	o := output{stdout: stdout.String(), stderr: stderr.String()}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		o.code = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestCommandLineMistakes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+		code int
+	}{
+		"unknown flag":      {[]string{"up", "--wokers", "2"}, "unknown flag: --wokers", exitUsage},
+		"too many workers":  {[]string{"up", "--workers", "1000"}, "room for 0 to 400", exitUsage},
+		"negative latency":  {[]string{"up", "--latency", "-1s"}, "cannot be negative", exitUsage},
+		"missing example":   {[]string{"up", "--example", "/nonexistent"}, "no such file", exitUsage},
+		"host missing":      {[]string{"kill"}, "name of a host is missing", exitUsage},
+		"command missing":   {[]string{"exec", "w1"}, "a host and a command", exitUsage},
+		"not running":       {[]string{"status"}, "no sandbox is running", exitFailed},
+		"kill, not running": {[]string{"kill", "w1"}, "no sandbox is running", exitFailed},
+		"strange delay":     {[]string{"latency", "soon"}, "is no delay", exitUsage},
+		"too many words":    {[]string{"down", "now"}, "unknown command", exitUsage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := sandbox(t, append([]string{"--dir", dir}, c.args...)...)
+			if got.code != c.code || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("got %+v, want %q and exit code %d", got, c.want, c.code)
+			}
+		})
+	}
+	if got := sandbox(t, "--dir", dir, "down"); got.code != 0 || !strings.Contains(got.stdout, "There is no sandbox") {
+		t.Errorf("down of nothing: %+v", got)
+	}
+}
+
+func TestHelpNamesExitCodes(t *testing.T) {
+	t.Parallel()
+	for _, c := range newRootCommand(streams{}).Commands() {
+		if !c.Hidden && c.Name() != "help" && !strings.Contains(c.Long, "Exit status") && c.Name() != "completion" {
+			t.Errorf("%s does not say what its exit codes mean", c.Name())
+		}
+	}
+}
+
+// TestIntegrationUp goes through the life of a sandbox, its server killed in between.
+func TestIntegrationUp(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir, err := os.MkdirTemp("", "cxha-sandbox") // t.TempDir's names are too long to be nice to sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if got := sandbox(t, "--dir", dir, "down"); got.code != 0 {
+			t.Errorf("down: %+v", got)
+		}
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("down left something: %v", err)
+		}
+	})
+	do := func(want int, args ...string) output {
+		t.Helper()
+		got := sandbox(t, append([]string{"--dir", dir}, args...)...)
+		if got.code != want {
+			t.Fatalf("%v: %+v, want exit code %d", args, got, want)
+		}
+		return got
+	}
+	if got := do(0, "up", "--workers", "1"); !strings.Contains(got.stdout, "2 hosts behind the bastion") {
+		t.Errorf("up: %+v", got)
+	}
+	if got := do(0, "up"); !strings.Contains(got.stdout, "is up already (2 hosts)") {
+		t.Errorf("second up: %+v", got)
+	}
+	if got := do(9, "exec", "w1", "--", "echo", "$(hostname);", "echo kept > /var/kept; chown ops /var/kept; exit 9"); got.stdout != "w1\n" {
+		t.Errorf("exec: %+v", got)
+	}
+	do(exitUsage, "kill", "w7")
+	do(exitFailed, "kubeconfig")
+	startControlPlane(t, dir)
+	children := childrenOf(t, status(t, dir).PID)
+	if len(children) < 4 {
+		t.Errorf("only %v run as processes of their own", children)
+	}
+	if err := syscall.Kill(status(t, dir).PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "linux" { // elsewhere the components notice that their parent is gone a little later
+		wait(t, "the killed server's children are gone", func() bool { return !anyAlive(children) })
+	}
+	do(exitFailed, "status")
+	do(0, "up", "--workers", "1")
+	if got := do(0, "exec", "w1", "--", "cat /var/kept; stat -c %U /var/kept"); got.stdout != "kept\nops\n" {
+		t.Errorf("files after the kill: %+v", got)
+	}
+	wait(t, "the control plane is back", func() bool { return sandbox(t, "--dir", dir, "kubeconfig").code == 0 })
+	children = childrenOf(t, status(t, dir).PID)
+	do(0, "kill", "cp1")
+	if anyAlive(children) {
+		t.Error("the killed host's components live on")
+	}
+	if got := do(0, "down", "--keep"); !strings.Contains(got.stdout, "files are kept") {
+		t.Errorf("down --keep: %+v", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "hosts", "w1", "root", "var", "kept")); err != nil {
+		t.Error(err)
+	}
+}
+
+// startControlPlane installs RKE2 on cp1 and waits until its API can be reached.
+func startControlPlane(t *testing.T, dir string) {
+	t.Helper()
+	got := sandbox(t, "--dir", dir, "exec", "cp1", "--", `set -eu
+mkdir -p /etc/rancher/rke2
+printf 'token: secret\nnode-name: cp1\nnode-ip: 10.10.1.10\n' > /etc/rancher/rke2/config.yaml
+curl -sfL http://mirror.sandbox.internal/install.sh -o /tmp/install.sh
+INSTALL_RKE2_METHOD=tar INSTALL_RKE2_ARTIFACT_URL=http://mirror.sandbox.internal/releases/download INSTALL_RKE2_VERSION=v1.35.7+rke2r1 sh /tmp/install.sh
+systemctl enable --now rke2-server`)
+	if got.code != 0 {
+		t.Fatalf("install: %+v", got)
+	}
+	if got := sandbox(t, "--dir", dir, "kubeconfig"); got.code != 0 || !strings.Contains(got.stdout, "https://127.0.0.1:") {
+		t.Fatalf("kubeconfig: %+v", got)
+	}
+}
+
+func status(t *testing.T, dir string) site.Status {
+	t.Helper()
+	var s site.Status
+	if err := json.Unmarshal([]byte(sandbox(t, "--dir", dir, "status", "--json").stdout), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// childrenOf lists the processes whose parent is pid.
+func childrenOf(t *testing.T, pid int) []int {
+	t.Helper()
+	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	if err != nil {
+		t.Skipf("needs ps: %v", err)
+	}
+	var children []int
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		if len(f) == 2 && f[1] == strconv.Itoa(pid) {
+			child, err := strconv.Atoi(f[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			children = append(children, child)
+		}
+	}
+	return children
+}
+
+func anyAlive(pids []int) bool {
+	for _, pid := range pids {
+		if syscall.Kill(pid, 0) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wait polls a condition until it holds or a minute is over.
+func wait(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("did not happen: %s", what)
+		}
+	}
+}
