@@ -30,3 +30,9 @@ func NodeRow(n *corev1.Node, now time.Time) NodeStatus { return nodeStatus(n, no
 func NewestSnapshot(b []byte, now time.Time) (*Snapshot, error) { return newestSnapshot(b, now) }
 
 func Transient(err error) bool { return transient(err) }
+
+// ParseUnitRuns reads the answer of a host about RKE2's unit.
+func ParseUnitRuns(out string) (unit string, age time.Duration, err error) {
+	runs, err := parseUnitRuns(out)
+	return runs.unit, runs.age, err
+}

@@ -85,8 +85,12 @@ func (c call) awaitReady(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not Ready after %s", limit))
 	defer cancel()
 	w := &nodeWait{name: name, tell: func(text string) { c.progress("%s", text) }}
+	woken := false
 	for {
 		client, version, err := c.lookAt(ctx, w)
+		if err == nil && !w.registered && !woken {
+			woken, err = c.wake(ctx, name)
+		}
 		if err == nil && !w.ready {
 			c.follow(ctx, client, version, w)
 		}
@@ -122,7 +126,11 @@ func (c call) lookAt(ctx context.Context, w *nodeWait) (client *kubernetes.Clien
 // follow watches the node until it is Ready or the watch ends, as watches do by themselves now and then: the caller looks again.
 func (c call) follow(ctx context.Context, client *kubernetes.Clientset, version string, w *nodeWait) {
 	// A connection that went silent is given up after this time.
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	limit := attemptTimeout
+	if !w.registered {
+		limit = unregisteredLook
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	events, err := client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{FieldSelector: w.selector(), ResourceVersion: version})
 	if err != nil {
@@ -150,12 +158,16 @@ func (c call) follow(ctx context.Context, client *kubernetes.Clientset, version 
 	}
 }
 
+// unregisteredLook is how often the host of a node that is not registered is looked at.
+const unregisteredLook = 5 * time.Second
+
 // nodeWait is what is known of a node that is waited for.
 type nodeWait struct {
-	name  string
-	ready bool
-	text  string // why it is not Ready
-	tell  func(text string)
+	name       string
+	registered bool
+	ready      bool
+	text       string // why it is not Ready
+	tell       func(text string)
 }
 
 func (w *nodeWait) selector() string {
@@ -164,7 +176,7 @@ func (w *nodeWait) selector() string {
 
 // see takes a newer state of the node; nil means that there is none.
 func (w *nodeWait) see(n *corev1.Node) {
-	w.ready, w.text = false, "not registered yet"
+	w.registered, w.ready, w.text = n != nil, false, "not registered yet"
 	if n != nil {
 		w.ready, w.text = readiness(n)
 	}

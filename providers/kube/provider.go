@@ -27,6 +27,9 @@ type Options struct {
 	// NodeTimeout is how long a node may take to register and become Ready. Default: 10 minutes.
 	NodeTimeout time.Duration
 
+	// RegisterPatience is how long RKE2 may run on a host whose node is not registered until cxha restarts it. Default: 45 seconds.
+	RegisterPatience time.Duration
+
 	// EvictionTimeout is how long an eviction may go without any pod leaving the node. Default: 10 minutes.
 	EvictionTimeout time.Duration
 
@@ -56,6 +59,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	set(&o.NodeTimeout, 10*time.Minute)
+	set(&o.RegisterPatience, 45*time.Second)
 	set(&o.EvictionTimeout, 10*time.Minute)
 	set(&o.DeadNodeTimeout, time.Minute)
 	set(&o.APITimeout, 5*time.Minute)

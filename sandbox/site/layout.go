@@ -93,7 +93,7 @@ func (p Paths) lock() string            { return p.at("server.lock") }
 
 // own are the names of everything that a sandbox puts into its directory.
 func (p Paths) own() []string {
-	return []string{"hosts", "ssh", "blueprint", "sandbox.json", "server.lock", "server.log", "control.sock"}
+	return []string{"hosts", "ssh", "blueprint", "sandbox.json", "server.lock", "server.log", "control.sock", "kubeconfig"}
 }
 
 // Remove deletes what the sandbox made in its directory, and the directory when nothing else is in it.

@@ -359,7 +359,7 @@ standby "s1" {
 	}
 }
 
-// TestSourcesOfRanges makes sure that every range of a diagnostic can be shown, and that a failed load returns sources, too.
+// TestFailedLoadHasSources: what is said about a blueprint that cannot be used must be shown with its lines, too.
 func TestFailedLoadHasSources(t *testing.T) {
 	t.Parallel()
 	bp, diags := loadAll(t, blueprint.LoadOptions{}, map[string]string{"a.cxha.hcl": "worker {"})

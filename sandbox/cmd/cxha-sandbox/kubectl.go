@@ -20,7 +20,8 @@ func newKubectlCommand(paths func() (site.Paths, error), io streams) *cobra.Comm
 		Use:   "kubectl -- ARGS",
 		Short: "Run the stock kubectl as the cluster's administrator",
 		Long: `Run Kubernetes' own kubectl, which is built in, on the sandbox's cluster. Everything behind -- is kubectl's, and so is the
-exit status. The kubeconfig that it uses is kept in the sandbox's directory.`,
+exit status. The kubeconfig that it uses is kept in the sandbox's directory.
+` + exitStatus,
 		Example: "  cxha-sandbox kubectl -- get nodes -o wide",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := paths()
