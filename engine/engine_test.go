@@ -205,3 +205,22 @@ func TestSamePlanTwice(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestRefusedChangeFailsThePlanWithItsReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("a", "cp1", "refuse")
+	w.file("b", "w1", "")
+	w.resources[1].Desired = fileValue(cty.UnknownVal(cty.String))
+	w.resources[1].Inputs = map[string]providers.Input{"content": {From: addr("a"), Attr: "content"}}
+	m := w.model(t)
+	s := engine.NewSession(w, nil)
+	defer s.Close()
+	snap, err := engine.Probe(t.Context(), m, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, diags := engine.Plan(m, snap); len(diags) != 1 || !strings.Contains(diags.Error(), "worker.a/test.file: it may not be touched") {
+		t.Errorf("diagnostics %v", diags)
+	}
+}

@@ -100,7 +100,7 @@ func (c *comparer) compare(r providers.Resource) (plans.Change, error) {
 	if !seen {
 		return change, fmt.Errorf("was not probed; this is a bug in cxha")
 	}
-	desired := p.withInputs(r, func(addr schema.Addr) cty.Value { return c.changes[addr].After })
+	desired := p.withInputs(r, c.after)
 	if live.Unknown != "" {
 		change.Action, change.Reason = plans.Unknown, p.unknownReason(r, live)
 		change.Before, change.After = cty.NullVal(typ.Object), desired
@@ -124,6 +124,14 @@ func (c *comparer) compare(r providers.Resource) (plans.Change, error) {
 		change.Action, change.Reason = plans.Unknown, blockedReason(cause, deferred)
 	}
 	return change, nil
+}
+
+// after returns what a resource will be; nothing where its change was refused, which fails the plan anyway.
+func (c *comparer) after(addr schema.Addr) cty.Value {
+	if change := c.changes[addr]; change != nil {
+		return change.After
+	}
+	return cty.NilVal
 }
 
 func blockedReason(cause schema.Addr, deferred bool) plans.Reason {
@@ -212,7 +220,7 @@ func (c *comparer) requires(addr schema.Addr) []schema.Addr {
 // blocked returns the first thing that addr needs and whose state is not known, if there is one.
 func (c *comparer) blocked(addr schema.Addr) (cause schema.Addr, deferred bool) {
 	for _, a := range c.requires(addr) {
-		if d := c.changes[a]; d.Action == plans.Unknown {
+		if d := c.changes[a]; d != nil && d.Action == plans.Unknown {
 			if d.Reason.Code != plans.KnownAfter {
 				return a, false
 			}

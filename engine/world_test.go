@@ -196,3 +196,10 @@ func (h *shHost) Dial(context.Context, string, string) (net.Conn, error) {
 }
 
 func (h *shHost) Close() error { return nil }
+
+func (w *world) Explain(c plans.Change) (plans.Reason, error) {
+	if !c.After.IsNull() && c.After.GetAttr("content").IsKnown() && schema.Plain(c.After.GetAttr("content")).RawEquals(cty.StringVal("refuse")) {
+		return c.Reason, errors.New("it may not be touched")
+	}
+	return c.Reason, nil
+}

@@ -43,7 +43,7 @@ func TestIntegrationScripts(t *testing.T) {
 		Dir: "testdata/cluster", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
-			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+filepath.Dir(binary))
 			// Unix sockets have short names: the work directories of tests do not.
 			dir, err := os.MkdirTemp("", "cxha")
 			if err != nil {

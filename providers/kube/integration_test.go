@@ -92,6 +92,27 @@ func TestIntegrationNodeIsAwaited(t *testing.T) {
 	}
 }
 
+func TestIntegrationNodeThatWasDeletedIsMadeToRegister(t *testing.T) {
+	api := realAPI(t)
+	bp := cluster(1)
+	p := kube.New(kube.Options{})
+	s := &session{kubeconfig: api.kubeconfig, unit: "rke2-agent\nSun 2026-11-22 08:00:00 UTC\nSun 2026-11-22 09:00:00 UTC\n"}
+	c := change(t, p, bp, probe(t, p, s, bp), "worker.w1/kube.node")
+	done := make(chan error, 1)
+	go func() {
+		_, err := apply(t, p, s, c)
+		done <- err
+	}()
+	eventually(t, "progress: it restarts", func() bool { return s.said("not registered, though rke2-agent has run for 1h0m0s: it restarts") })
+	register(t, api.client, "w1", "10.10.2.11", true)
+	if err := <-done; err != nil {
+		t.Errorf("apply: %v", err)
+	}
+	if want := []string{"systemctl restart --no-block rke2-agent.service"}; !slices.Equal(s.restarts, want) {
+		t.Errorf("restarts %v, want %v", s.restarts, want)
+	}
+}
+
 func TestIntegrationNodeOutlivesARestartOfTheAPI(t *testing.T) {
 	api := realAPI(t)
 	bp := cluster(1)

@@ -11,7 +11,8 @@ import (
 )
 
 // wakeQuestion prints which of RKE2's units runs on a host, since when, and what time it is there.
-const wakeQuestion = `for unit in rke2-agent rke2-server; do
+const wakeQuestion = `export LC_ALL=C
+for unit in rke2-agent rke2-server; do
   if systemctl is-active --quiet $unit.service; then
     echo "$unit"
     systemctl show -p ActiveEnterTimestamp --value $unit.service

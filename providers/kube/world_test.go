@@ -34,12 +34,14 @@ type session struct {
 	silent     bool   // the host did not answer the probe
 	exit       int    // of the command that read the kubeconfig
 	gone       error  // what connecting to the host fails with
+	unit       string // what the host says about RKE2's unit: name, start, now; empty: none runs
 
 	mu       sync.Mutex // guards the rest
 	down     error      // what dialling fails with
 	conns    []net.Conn
 	dials    int
 	progress []string
+	restarts []string
 }
 
 func (s *session) Host(context.Context, string) (providers.Host, error) {
@@ -78,10 +80,19 @@ func (s *session) fail(err error) {
 type host struct{ *session }
 
 func (h host) Run(_ context.Context, script *shell.Script) (providers.Reply, error) {
-	if !strings.Contains(script.Text(), kube.Kubeconfig) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch text := script.Text(); {
+	case strings.Contains(text, kube.Kubeconfig):
+		return providers.Reply{Stdout: h.later + h.kubeconfig}, nil
+	case strings.Contains(text, "systemctl is-active"):
+		return providers.Reply{Stdout: h.unit}, nil
+	case strings.HasPrefix(text, "systemctl restart --no-block "):
+		h.restarts = append(h.restarts, strings.TrimSpace(text))
+		return providers.Reply{}, nil
+	default:
 		return providers.Reply{}, fmt.Errorf("unexpected script %s", script)
 	}
-	return providers.Reply{Stdout: h.later + h.kubeconfig}, nil
 }
 
 func (h host) Dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -91,7 +91,7 @@ func (b *nodeBuilder) files() {
 	c, block := b.bp.Cluster, b.node.Source.Block
 	b.add(installType, "", c.Source.Attr("version"), installValue(c, b.role()))
 	if b.server() {
-		b.add(tokenType, "", c.Source.Attr("token"), desiredToken(c.Token, c.AgentToken))
+		b.add(tokenType, "", c.Source.Block, desiredToken(c.Token, c.AgentToken))
 	} else {
 		unknown := cty.UnknownVal(cty.String).Mark(schema.Sensitive)
 		b.add(agentTokenType, "", block, agentToken.Desired(rootOwner, privateMode, map[string]cty.Value{"token": unknown})).

@@ -34,7 +34,7 @@ func (m *Machine) run(ctx context.Context, p *Process) int {
 		}
 		return exitCannotRun
 	}
-	head, err := m.firstLine(file)
+	head, err := m.head(file)
 	if err != nil {
 		put(p.Stderr, "sh: 1: %s: %s\n", p.Args[0], strerror(err))
 		return exitCannotRun
@@ -50,14 +50,14 @@ func (m *Machine) run(ctx context.Context, p *Process) int {
 			put(p.Stderr, "sh: 1: %s: cannot execute: the sandbox has no program %q\n", p.Args[0], name)
 			return exitCannotRun
 		}
-		p.Args = append([]string{file}, p.Args[1:]...)
+		p.Args = append([]string{file.path}, p.Args[1:]...)
 		return program(ctx, p)
 	}
-	return m.runScript(ctx, p, file)
+	return m.runScript(ctx, p, file.path)
 }
 
 func (m *Machine) runCommand(ctx context.Context, p *Process, name string) int {
-	command, ok := baseCommands()[name]
+	command, ok := m.base[name]
 	if !ok {
 		put(p.Stderr, "%s: applet not found\n", name)
 		return exitNotFound
@@ -103,42 +103,53 @@ func shebang(src []byte) ([]string, error) {
 
 var errNotFound = errors.New("not found")
 
+// executable is a file that a command name means.
+type executable struct {
+	path string // as it was found
+	rel  string // with all links followed, relative to the root
+}
+
 // lookPath finds the file that a command name means.
-func (m *Machine) lookPath(p *Process, name string) (string, error) {
-	fsys := p.FS()
+func (m *Machine) lookPath(p *Process, name string) (executable, error) {
 	if strings.Contains(name, "/") {
-		file := p.Path(name)
-		info, err := fsys.Stat(file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return "", errNotFound
-		case err != nil:
-			return "", err
-		case info.IsDir():
-			return "", fs.ErrPermission
-		}
-		return file, fsys.Access(file, 1)
+		return m.executable(p, p.Path(name))
 	}
-	denied := false
 	dirs, ok := p.Env["PATH"]
 	if !ok {
 		dirs = "/bin:/usr/bin" // execvp's own
 	}
+	result := errNotFound
 	for _, dir := range strings.Split(dirs, ":") {
-		file := p.Path(path.Join(dir, name))
-		info, err := fsys.Stat(file)
-		if err != nil || info.IsDir() {
-			continue
-		}
-		if fsys.Access(file, 1) == nil {
+		file, err := m.executable(p, p.Path(path.Join(dir, name)))
+		if err == nil {
 			return file, nil
 		}
-		denied = true
+		if errors.Is(err, fs.ErrPermission) {
+			result = err
+		}
 	}
-	if denied {
-		return "", fs.ErrPermission
+	return executable{}, result
+}
+
+func (m *Machine) executable(p *Process, file string) (executable, error) {
+	rel, info, err := p.FS().find(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return executable{}, errNotFound
+	case err != nil:
+		return executable{}, err
+	case info.IsDir() || !p.Cred.may(info, 1):
+		return executable{}, fs.ErrPermission
 	}
-	return "", errNotFound
+	return executable{path: file, rel: rel}, nil
+}
+
+// head is the first line of an executable; the one of the base commands is known.
+func (m *Machine) head(file executable) (string, error) {
+	if "/"+file.rel == multiFile {
+		return interpreter + multicall, nil
+	}
+	return m.firstLine(file.path)
 }
 
 func (m *Machine) firstLine(file string) (string, error) {

@@ -119,7 +119,7 @@ func (m *Machine) installCommands() error {
 	}
 	system := []string{"sysctl", "modprobe", "lsmod", "sshd", "useradd", "iptables", "ip"}
 	daemons := slices.Collect(maps.Keys(daemonCommands()))
-	for name := range baseCommands() {
+	for name := range m.base {
 		dir := "/usr/bin/"
 		if slices.Contains(system, name) {
 			dir = "/usr/sbin/"

@@ -60,6 +60,7 @@ type Machine struct {
 	dir      string
 	net      *network.Interface
 	programs map[string]Program
+	base     map[string]Program // the commands of /usr/bin and /usr/sbin
 	fs       *FS
 	units    *Systemd
 	journal  *journal
@@ -89,7 +90,7 @@ func New(opts Options) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host %s: %w", opts.Name, err)
 	}
-	m := &Machine{name: opts.Name, dir: opts.Dir, net: opts.Net, programs: opts.Programs, fs: fsys, journal: log}
+	m := &Machine{name: opts.Name, dir: opts.Dir, net: opts.Net, programs: opts.Programs, base: baseCommands(), fs: fsys, journal: log}
 	m.units = newSystemd(m)
 	m.power, m.cut = context.WithCancelCause(context.Background())
 	m.cut(ErrPowerOff)

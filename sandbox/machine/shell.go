@@ -201,7 +201,7 @@ func (sh *shell) which(hc interp.HandlerContext, args []string, format string) [
 		p := sh.inside(hc, []string{name})
 		p.Env["PATH"] = hc.Env.Get("PATH").String()
 		if file, err := sh.machine.lookPath(p, name); err == nil {
-			return []string{"printf", "%s\n", fmt.Sprintf(format, file)}
+			return []string{"printf", "%s\n", fmt.Sprintf(format, file.path)}
 		}
 		if strings.Contains(name, "/") {
 			return []string{"eval", "(exit 127)"}

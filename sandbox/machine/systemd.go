@@ -225,10 +225,11 @@ func (s *Systemd) Properties(unit string) map[string]string {
 	p := map[string]string{
 		"Id": name, "Names": name, "ActiveState": stateInactive, "SubState": "dead", "Result": "success", "ExecMainStatus": "0",
 		"NRestarts": "0", "InvocationID": "", "ActiveEnterTimestamp": "", "MainPID": "0", "NeedDaemonReload": "no",
-		"LoadState": "loaded", "UnitFileState": s.fileState(name), "FragmentPath": "", "Description": name, "Type": "",
+		"LoadState": "loaded", "UnitFileState": "", "FragmentPath": "", "Description": name, "Type": "",
 		"ActiveEnterTimestampMonotonic": "0", "DropInPaths": "", "ConditionResult": "yes",
 	}
 	d, err := s.machine.loadUnit(name)
+	p["UnitFileState"] = s.linkState(d, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.units[name]

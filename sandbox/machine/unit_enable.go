@@ -13,6 +13,11 @@ const etcUnits = "/etc/systemd/system"
 // fileState is the UnitFileState: enabled, disabled, static, masked, or empty for a unit without a file.
 func (s *Systemd) fileState(name string) string {
 	d, err := s.machine.loadUnit(name)
+	return s.linkState(d, err)
+}
+
+// linkState is fileState for a unit whose file was loaded with the result err.
+func (s *Systemd) linkState(d *definition, err error) string {
 	switch {
 	case errors.Is(err, errMasked):
 		return "masked"

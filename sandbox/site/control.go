@@ -111,9 +111,8 @@ func (c control) exec(w http.ResponseWriter, r *http.Request) {
 		reply(w, nil, err)
 		return
 	}
-	var stdout, stderr bytes.Buffer
-	code, err := c.site.Exec(r.Context(), r.PathValue("host"), req.Command, bytes.NewReader(req.Stdin), &stdout, &stderr)
-	reply(w, ExecResult{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: code}, err)
+	res, err := c.site.Exec(r.Context(), r.PathValue("host"), req)
+	reply(w, res, err)
 }
 
 // reply answers with JSON, or with the error's text.

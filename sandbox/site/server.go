@@ -95,6 +95,8 @@ func Serve(ctx context.Context, config Config) (err error) {
 	if _, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
 		return err
 	}
+	// The hosts' directories are to be readable for the hosts' users, whatever the caller's own mask is.
+	syscall.Umask(0o022)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	s, err := Open(ctx, config)
@@ -152,6 +154,11 @@ func Up(ctx context.Context, p Paths, start func() (ended <-chan struct{}, err e
 		case <-ctx.Done():
 			return st, false, fmt.Errorf("the sandbox did not come up: %w; its log is %s", ctx.Err(), p.Log())
 		case <-tick.C:
+		}
+		if ended == nil { // somebody else has started the server: see that it lives
+			if pid, err := p.serverPID(); err != nil || pid == 0 {
+				return st, false, errors.Join(errors.New("the sandbox's server ended while it started:\n"+logTail(p)), err)
+			}
 		}
 	}
 }

@@ -2,10 +2,10 @@ package site
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -319,12 +319,14 @@ func (s *Site) Status() Status {
 }
 
 // Exec runs a command on a host as root, without the network.
-func (s *Site) Exec(ctx context.Context, host, command string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+func (s *Site) Exec(ctx context.Context, host string, req ExecRequest) (ExecResult, error) {
 	m, err := s.Machine(host)
 	if err != nil {
-		return 0, err
+		return ExecResult{}, err
 	}
-	return m.Run(ctx, command, stdin, stdout, stderr)
+	var stdout, stderr bytes.Buffer
+	code, err := m.Run(ctx, req.Command, bytes.NewReader(req.Stdin), &stdout, &stderr)
+	return ExecResult{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Code: code}, err
 }
 
 // SetLatency changes the one-way delay between hosts.
