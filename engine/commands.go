@@ -3,7 +3,10 @@ package engine
 import (
 	"fmt"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/schema"
 )
 
 // Commands returns, by address, the sh text that each change of the plan runs on its host, with secrets hidden. Changes that
@@ -26,4 +29,10 @@ func (p *Planned) Commands() (map[string]string, error) {
 		texts[c.Addr.String()] = script.String()
 	}
 	return texts, nil
+}
+
+// Present reports whether the probe saw that the resource is there.
+func (p *Planned) Present(addr schema.Addr) bool {
+	live, ok := p.live[addr]
+	return ok && live.Unknown == "" && live.Value != cty.NilVal && !live.Value.IsNull()
 }

@@ -214,7 +214,7 @@ func TestRefusedChangeFailsThePlanWithItsReason(t *testing.T) {
 	w.resources[1].Desired = fileValue(cty.UnknownVal(cty.String))
 	w.resources[1].Inputs = map[string]providers.Input{"content": {From: addr("a"), Attr: "content"}}
 	m := w.model(t)
-	s := engine.NewSession(w, nil)
+	s := engine.NewSession(w, m.Hosts, nil)
 	defer s.Close()
 	snap, err := engine.Probe(t.Context(), m, s)
 	if err != nil {

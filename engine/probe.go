@@ -59,7 +59,6 @@ const (
 func Probe(ctx context.Context, m *Model, s *Session) (*Snapshot, error) {
 	p := &prober{model: m, session: s, snap: &Snapshot{Live: map[schema.Addr]providers.Live{}, Hosts: map[string]HostState{}}, answered: map[string]chan struct{}{}}
 	s.beginProbe()
-	s.addHosts(m.Hosts)
 	s.emit(ProbeStarted{Hosts: len(m.Hosts)})
 	byHost := p.resourcesByHost()
 	for _, h := range m.Hosts {

@@ -20,6 +20,8 @@ type Session struct {
 	specs map[string]providers.HostSpec
 	conns map[string]*conn
 	facts map[[2]string]providers.Reply // by host and name
+
+	probed bool
 }
 
 type conn struct {
@@ -30,12 +32,14 @@ type conn struct {
 
 var _ providers.Session = (*Session)(nil)
 
-// NewSession returns a session that opens connections by c and tells events to sink, which may be nil.
-func NewSession(c providers.Connector, sink Sink) *Session {
-	return &Session{
+// NewSession returns a session that opens connections to hosts by c and tells events to sink, which may be nil.
+func NewSession(c providers.Connector, hosts []providers.HostSpec, sink Sink) *Session {
+	s := &Session{
 		connector: c, sink: sink,
 		specs: map[string]providers.HostSpec{}, conns: map[string]*conn{}, facts: map[[2]string]providers.Reply{},
 	}
+	s.addHosts(hosts)
+	return s
 }
 
 // Close closes all connections.
@@ -105,14 +109,16 @@ func (s *Session) setFact(host, name string, r providers.Reply) {
 	s.facts[[2]string{host, name}] = r
 }
 
-// beginProbe forgets the facts and the failed connections of an earlier probe.
+// beginProbe forgets the facts and the failed connections of an earlier probe. What failed just before the first one is not
+// tried twice.
 func (s *Session) beginProbe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.facts)
 	for name, c := range s.conns {
-		if c.err != nil {
+		if s.probed && c.err != nil {
 			delete(s.conns, name)
 		}
 	}
+	s.probed = true
 }

@@ -89,7 +89,7 @@ func (w *world) model(t *testing.T) *engine.Model {
 func (w *world) plan(t *testing.T, sink engine.Sink) (*engine.Planned, *engine.Session) {
 	t.Helper()
 	m := w.model(t)
-	s := engine.NewSession(w, sink)
+	s := engine.NewSession(w, m.Hosts, sink)
 	t.Cleanup(s.Close)
 	snap, err := engine.Probe(t.Context(), m, s)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/expertflow/cxha/internal/view"
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/schema"
+	"github.com/expertflow/cxha/schema/blueprint"
 )
 
 type applyOptions struct {
@@ -79,6 +80,7 @@ type applier struct {
 	o       applyOptions
 	printer *view.Printer
 	site    *site
+	lock    runLock
 }
 
 // maxRounds bounds how often an apply plans anew because a change of the round before made something visible.
@@ -92,7 +94,7 @@ func (a *applier) blueprint() error {
 	if err := a.open(); err != nil {
 		return err
 	}
-	defer a.site.close()
+	defer a.close()
 	for round := 1; ; round++ {
 		planned, err := a.site.plan(a.stop.soft)
 		if err != nil {
@@ -134,7 +136,19 @@ func (a *applier) open() error {
 	}
 	a.site = s
 	s.connect(a.printer.Run)
+	if err := a.lockHost(); err != nil {
+		s.close()
+		return err
+	}
 	return nil
+}
+
+// close gives the locks back and ends the connections. That a lock could not be given back is worth a word, not a failure.
+func (a *applier) close() {
+	if err := a.lock.release(); err != nil {
+		a.printer.Note(fmt.Sprintf("the run lock could not be given back, and expires by itself: %v", err))
+	}
+	a.site.close()
 }
 
 // nothingLeft ends a run without changes: well, unless something could not be seen.
@@ -169,7 +183,7 @@ func (a *applier) file(name string) error {
 	if err := a.open(); err != nil {
 		return err
 	}
-	defer a.site.close()
+	defer a.close()
 	planned, err := a.site.plan(a.stop.soft)
 	if err != nil {
 		return err
@@ -200,9 +214,19 @@ func (a *applier) file(name string) error {
 }
 
 func (a *applier) apply(planned *engine.Planned, only map[schema.Addr]bool) (*engine.Ledger, error) {
+	if a.lock.lease == nil && planned.Present(inventory(a.site.bp)) {
+		if err := a.lockAPI(); err != nil {
+			return nil, err
+		}
+	}
 	return engine.Apply(a.stop.hard, planned, a.site.session, engine.ApplyOptions{
-		Parallel: a.o.parallel, PerHost: a.o.perHost, Only: only, Stop: a.stop.soft,
+		Parallel: a.o.parallel, PerHost: a.o.perHost, Only: only, Stop: a.lock.watch(a.stop.soft),
 	})
+}
+
+// inventory is a resource that is there once the API is.
+func inventory(bp *blueprint.Blueprint) schema.Addr {
+	return schema.Addr{Block: bp.Cluster.Addr, Type: "kube.inventory"}
 }
 
 // verdict turns a ledger into the exit code.

@@ -96,7 +96,7 @@ func load(env Env, o blueprintOptions, p *view.Printer) (*site, error) {
 // connect prepares the session; connections are opened when they are needed.
 func (s *site) connect(sink engine.Sink) {
 	s.remote = remote.NewConnector(remote.Options{})
-	s.session = engine.NewSession(s.remote, sink)
+	s.session = engine.NewSession(s.remote, s.model.Hosts, sink)
 }
 
 func (s *site) close() {

@@ -59,5 +59,11 @@ func (p *Printer) Fits(run, done int) {
 	p.notef("The plan file fits: %d to do, %d done already.\n", run, done)
 }
 
+// Note prints something worth knowing.
+func (p *Printer) Note(text string) {
+	p.clear()
+	p.notef("%s %s\n", p.err.yellow("note:"), text)
+}
+
 // Ask prints a question; the answer is read by the caller.
 func (p *Printer) Ask(question string) { p.notef("\n%s", question) }
