@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -28,7 +28,7 @@ type layered struct {
 
 const (
 	resourcesPerWorker = 10
-	layeredKinds       = 7 // their costs are 1 to 7
+	layeredKinds       = 7
 )
 
 func newLayered(n int) *layered {
@@ -143,19 +143,27 @@ func (l *layered) compiled(tb testing.TB) *engine.Model {
 	return m
 }
 
-// criticalPath is the longest way through the graph, where making a resource of a kind takes that long.
-func (l *layered) criticalPath(took func(kind int) time.Duration) time.Duration {
-	ends := make([]time.Duration, l.n)
-	var longest time.Duration
-	for i, needs := range graphtest.Layered(l.n) { // a layer comes after all that it needs
+// criticalPath returns the kinds on the way through the graph that costs most.
+func (l *layered) criticalPath() []int {
+	costs, paths := make([]float64, l.n), make([][]int, l.n)
+	longest := 0
+	for i, needs := range graphtest.Layered(l.n) { // a node comes after all that it needs
 		for _, to := range needs {
-			ends[i] = max(ends[i], ends[to])
+			if costs[to] > costs[i] {
+				costs[i], paths[i] = costs[to], paths[to]
+			}
 		}
-		ends[i] += took(i % layeredKinds)
-		longest = max(longest, ends[i])
+		kind := i % layeredKinds
+		costs[i], paths[i] = costs[i]+cost(kind), append(slices.Clip(paths[i]), kind)
+		if costs[i] > costs[longest] {
+			longest = i
+		}
 	}
-	return longest
+	return paths[longest]
 }
+
+// cost is how long making a resource of the kind takes, in seconds, where it takes any time.
+func cost(kind int) float64 { return 0.010 + 0.002*float64(kind) }
 
 type layeredKind struct {
 	site   *layered
@@ -163,7 +171,7 @@ type layeredKind struct {
 }
 
 func (k layeredKind) Type() providers.Type {
-	return providers.Type{Name: fmt.Sprintf("test.kind%d", k.number), Object: layeredObject, Doc: "A value.", Cost: float64(1 + k.number)}
+	return providers.Type{Name: fmt.Sprintf("test.kind%d", k.number), Object: layeredObject, Doc: "A value.", Cost: cost(k.number)}
 }
 
 func (k layeredKind) Apply(ctx context.Context, _ providers.Session, c plans.Change) (cty.Value, error) {

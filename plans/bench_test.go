@@ -3,6 +3,7 @@ package plans_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -53,21 +54,27 @@ func BenchmarkDiff(b *testing.B) {
 	})
 }
 
-// BenchmarkFile writes a plan of n changes, reads it and checks it.
-func BenchmarkFile(b *testing.B) {
-	benchSizes(b, []int{100, 1000}, func(b *testing.B, n int) {
-		var rs []resource
-		for i := range n {
-			_, live := pair(1)
-			desired, _ := pair(0)
-			rs = append(rs, resource{addr: fmt.Sprintf("worker.w%d/x.y", i), desired: desired, live: live})
-		}
-		p := makePlan(b, rs...)
+// BenchmarkWriteFile writes a plan of n changes.
+func BenchmarkWriteFile(b *testing.B) {
+	benchSizes(b, []int{100, 1000, 10000}, func(b *testing.B, n int) {
+		p := changes(b, n)
 		for b.Loop() {
-			var buf bytes.Buffer
-			if err := plans.WriteFile(&buf, p, fileOptions); err != nil {
+			if err := plans.WriteFile(io.Discard, p, fileOptions); err != nil {
 				b.Fatal(err)
 			}
+		}
+	})
+}
+
+// BenchmarkReadFile reads a plan of n changes, and checks that it still fits.
+func BenchmarkReadFile(b *testing.B) {
+	benchSizes(b, []int{100, 1000}, func(b *testing.B, n int) {
+		p := changes(b, n)
+		var buf bytes.Buffer
+		if err := plans.WriteFile(&buf, p, fileOptions); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
 			f, diags := plans.ReadFile(buf.Bytes(), "test.plan")
 			if diags.HasErrors() {
 				b.Fatal(diags)
@@ -77,4 +84,16 @@ func BenchmarkFile(b *testing.B) {
 			}
 		}
 	})
+}
+
+// changes is a plan of n updates.
+func changes(b *testing.B, n int) *plans.Plan {
+	b.Helper()
+	var rs []resource
+	for i := range n {
+		_, live := pair(1)
+		desired, _ := pair(0)
+		rs = append(rs, resource{addr: fmt.Sprintf("worker.w%d/x.y", i), desired: desired, live: live})
+	}
+	return makePlan(b, rs...)
 }

@@ -79,7 +79,7 @@ type summaryBody struct {
 }
 
 func (s summaryBody) summary() Summary {
-	return Summary{Create: s.Create, Update: s.Update, Replace: s.Replace, Delete: s.Delete, Unknown: s.Unknown, Unchanged: s.Unchanged}
+	return Summary(s)
 }
 
 // blockBody is the body of a change, and of an unknown, which has only the first three attributes.

@@ -161,7 +161,7 @@ func TestConnectWithoutLogin(t *testing.T) {
 				test.change(t, w, &spec)
 			}
 			_, err := connector(t, remote.Options{AgentSocket: filepath.Join(t.TempDir(), "none")}).Connect(t.Context(), spec)
-			as[*remote.AuthError](t, err)
+			_ = as[*remote.AuthError](t, err)
 			for _, text := range []string{"host w1 (127.0.0.1:", "no login as ops: ", test.says} {
 				if !strings.Contains(err.Error(), text) {
 					t.Errorf("error %q does not say %q", err, text)
@@ -206,7 +206,7 @@ func TestConnectWithAgent(t *testing.T) {
 				}
 				return
 			}
-			as[*remote.AuthError](t, err)
+			_ = as[*remote.AuthError](t, err)
 			if !strings.Contains(err.Error(), test.says) {
 				t.Errorf("error %q does not say %q", err, test.says)
 			}
@@ -286,7 +286,7 @@ func TestConnectTriesAgain(t *testing.T) {
 	_, port, _ := strings.Cut(h.Addr(), ":")
 	rewrite(t, w.KnownHosts(), strings.Replace(h.KnownHostsLine(), port, fmt.Sprint(spec.SSH.Port), 1))
 	_, err = connector(t, remote.Options{Retries: 1}).Connect(t.Context(), spec)
-	as[*remote.UnreachableError](t, err)
+	_ = as[*remote.UnreachableError](t, err)
 	connect(t, connector(t, remote.Options{Retries: 1}), spec)
 }
 
@@ -329,9 +329,9 @@ func TestClosedConnector(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = host.Run(t.Context(), script("true"))
-	as[*remote.UnreachableError](t, err)
+	_ = as[*remote.UnreachableError](t, err)
 	_, err = c.Connect(t.Context(), spec)
-	as[*remote.UnreachableError](t, err)
+	_ = as[*remote.UnreachableError](t, err)
 }
 
 func as[E error](t testing.TB, err error) E {
@@ -455,7 +455,7 @@ func TestClosedHostConnectsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := old.Run(within(t), script("true"))
-	as[*remote.UnreachableError](t, err)
+	_ = as[*remote.UnreachableError](t, err)
 	if _, err := connect(t, c, w.Spec(h)).Run(within(t), script("true")); err != nil {
 		t.Error(err)
 	}

@@ -31,7 +31,7 @@ func FuzzKnownHosts(f *testing.F) {
 			t.Fatal(err)
 		}
 		_, err := connector(t, remote.Options{}).Connect(t.Context(), spec)
-		as[*remote.HostKeyError](t, err)
+		_ = as[*remote.HostKeyError](t, err)
 	})
 }
 

@@ -131,7 +131,7 @@ func TestRunStopsFlood(t *testing.T) {
 			}
 			size.Store(1001)
 			_, err := host.Run(within(t), script("true"))
-			as[*remote.RunError](t, err)
+			_ = as[*remote.RunError](t, err)
 			until(t, "the command is stopped", stopped.Load)
 		})
 	}
@@ -220,7 +220,7 @@ func TestRunDialsAgain(t *testing.T) {
 	}
 	h.Off()
 	_, err := host.Run(within(t), script("true"))
-	as[*remote.UnreachableError](t, err)
+	_ = as[*remote.UnreachableError](t, err)
 	h.On()
 	if _, err := host.Run(within(t), script("true")); err != nil {
 		t.Errorf("the host is back: %v", err)

@@ -80,7 +80,7 @@ func startAPIServer(binary string) (_ *apiServer, err error) {
 		for i := len(stops) - 1; i >= 0; i-- {
 			stops[i]()
 		}
-		os.RemoveAll(dir) // best effort: a temporary directory
+		_ = os.RemoveAll(dir) // best effort: a temporary directory
 	}}
 	defer func() {
 		if err != nil {
@@ -136,7 +136,7 @@ func startComponent(binary string, args []string) (stop func(), err error) {
 		return nil, err
 	}
 	return func() {
-		stdin.Close() // ends it
+		_ = stdin.Close() // ends it
 		err := cmd.Wait()
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {
@@ -191,7 +191,7 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil

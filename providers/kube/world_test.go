@@ -71,7 +71,7 @@ func (s *session) fail(err error) {
 	s.down = err
 	if err != nil {
 		for _, c := range s.conns {
-			c.Close() // as a server that is gone does
+			_ = c.Close() // as a server that is gone does
 		}
 		s.conns = nil
 	}

@@ -35,11 +35,16 @@ func relay(ctx context.Context, conn net.Conn, dial dialer) {
 		return // the caller sees a closed connection, as behind RKE2's load balancer
 	}
 	defer target.Close()
-	ended := make(chan error, 2)
-	go func() { _, err := io.Copy(target, conn); ended <- err }()
-	go func() { _, err := io.Copy(conn, target); ended <- err }()
+	ended := make(chan struct{}, 2)
+	pipe := func(to io.Writer, from io.Reader) {
+		// However a direction ends, the other end sees it: its connection is closed.
+		_, _ = io.Copy(to, from)
+		ended <- struct{}{}
+	}
+	go pipe(target, conn)
+	go pipe(conn, target)
 	select {
 	case <-ctx.Done():
-	case <-ended: // in whatever way: both ends see their connection closed
+	case <-ended:
 	}
 }

@@ -54,7 +54,7 @@ func hasSensitive(expr hclsyntax.Expression, ctx *hcl.EvalContext) bool {
 		}
 	}
 	found := false
-	hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
 		call, ok := n.(*hclsyntax.FunctionCallExpr)
 		found = found || ok && call.Name == "sensitive"
 		return nil

@@ -102,7 +102,7 @@ func (l *loader) value(expr hclsyntax.Expression, ctx *hcl.EvalContext) cty.Valu
 			hideReason(d)
 		}
 		if d.Expression == nil {
-			evaluated(d, expr, ctx)
+			d.Expression, d.EvalContext = expr, ctx
 		}
 	}
 	l.report(diags...)

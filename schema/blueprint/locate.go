@@ -22,7 +22,7 @@ func locate(expr hcl.Expression, v cty.Value, kind func(hclsyntax.Node) bool) (h
 		return hcl.Range{}, false
 	}
 	var found hcl.Range
-	hclsyntax.VisitAll(root, func(n hclsyntax.Node) hcl.Diagnostics {
+	_ = hclsyntax.VisitAll(root, func(n hclsyntax.Node) hcl.Diagnostics {
 		e, isExpr := n.(hclsyntax.Expression)
 		if !isExpr || !found.Empty() || !kind(n) {
 			return nil

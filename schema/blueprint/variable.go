@@ -165,7 +165,7 @@ func (l *loader) reportInvalid(u *unit, b *hclsyntax.Block, sec *section, messag
 		d.Subject = u.header().Ptr()
 	} else {
 		f := sec.fields["condition"]
-		evaluated(d, f.expr, f.ctx)
+		d.Expression, d.EvalContext = f.expr, f.ctx
 	}
 	l.report(d)
 }
