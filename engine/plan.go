@@ -40,15 +40,12 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 		}
 		p.graph = g
 	}
-	c := &comparer{planned: p, changes: map[schema.Addr]*plans.Change{}}
+	c := newComparer(p)
 	var diags hcl.Diagnostics
-	for _, addr := range p.graph.Order() {
-		change, err := c.compare(p.resources[addr])
-		if err != nil {
+	for _, addr := range c.order {
+		if err := c.compare(p.resources[addr]); err != nil {
 			diags = append(diags, refusal(p.resources[addr], err))
-			continue
 		}
-		c.changes[addr] = &change
 	}
 	if diags.HasErrors() {
 		return nil, diags
@@ -86,14 +83,38 @@ func refusal(r providers.Resource, err error) *hcl.Diagnostic {
 	return d
 }
 
+// comparer makes one change after the other, in the order of the graph.
 type comparer struct {
 	planned *Planned
-	changes map[schema.Addr]*plans.Change
+	order   []schema.Addr
+	changes map[schema.Addr]*plans.Change // those that were not refused
+	needs   needs
 }
 
-func (c *comparer) compare(r providers.Resource) (plans.Change, error) {
+func newComparer(p *Planned) *comparer {
+	order := p.graph.Order()
+	return &comparer{planned: p, order: order, changes: make(map[schema.Addr]*plans.Change, len(order)), needs: newNeeds(order)}
+}
+
+func (c *comparer) compare(r providers.Resource) error {
+	requires := c.needs.of(c.planned.graph.Needs(r.Addr))
+	change, err := c.change(r, requires)
+	if err != nil {
+		c.needs.refused(r.Addr)
+		return err
+	}
+	if change.Action == plans.NoOp {
+		c.needs.passed(r.Addr, requires)
+	} else {
+		change.Requires = c.needs.addrs(requires)
+	}
+	c.changes[r.Addr] = &change
+	return nil
+}
+
+func (c *comparer) change(r providers.Resource, requires []int32) (plans.Change, error) {
 	p := c.planned
-	change := plans.Change{Addr: r.Addr, Host: r.Host, Requires: c.requires(r.Addr), Salt: p.salt(r.Host)}
+	change := plans.Change{Addr: r.Addr, Host: r.Host, Salt: p.salt(r.Host)}
 	kind, _ := p.model.registry.Kind(r.Addr.Type)
 	typ := kind.Type()
 	live, seen := p.live[r.Addr]
@@ -120,7 +141,7 @@ func (c *comparer) compare(r providers.Resource) (plans.Change, error) {
 	if err := explain(&change, kind, delta); err != nil {
 		return change, err
 	}
-	if cause, deferred := c.blocked(r.Addr); !cause.IsZero() {
+	if cause, deferred := c.blocked(requires); !cause.IsZero() {
 		change.Action, change.Reason = plans.Unknown, blockedReason(cause, deferred)
 	}
 	return change, nil
@@ -199,27 +220,10 @@ func (p *Planned) withInputs(r providers.Resource, after func(schema.Addr) cty.V
 	return cty.ObjectVal(attrs)
 }
 
-// requires returns the nearest changes that addr depends on, through resources that stay as they are.
-func (c *comparer) requires(addr schema.Addr) []schema.Addr {
-	set := map[schema.Addr]bool{}
-	for _, dep := range c.planned.graph.Needs(addr) {
-		d := c.changes[dep]
-		switch {
-		case d == nil: // refused; the plan fails anyway
-		case d.Action == plans.NoOp:
-			for _, a := range d.Requires {
-				set[a] = true
-			}
-		default:
-			set[dep] = true
-		}
-	}
-	return slices.SortedFunc(maps.Keys(set), schema.Addr.Compare)
-}
-
-// blocked returns the first thing that addr needs and whose state is not known, if there is one.
-func (c *comparer) blocked(addr schema.Addr) (cause schema.Addr, deferred bool) {
-	for _, a := range c.requires(addr) {
+// blocked returns the first thing that is required and whose state is not known, if there is one.
+func (c *comparer) blocked(requires []int32) (cause schema.Addr, deferred bool) {
+	for _, id := range requires {
+		a := c.needs.byAddr[id]
 		if d := c.changes[a]; d != nil && d.Action == plans.Unknown {
 			if d.Reason.Code != plans.KnownAfter {
 				return a, false
@@ -232,14 +236,13 @@ func (c *comparer) blocked(addr schema.Addr) (cause schema.Addr, deferred bool) 
 
 // ordered returns the changes with removals first, otherwise in the order of the graph.
 func (c *comparer) ordered() []plans.Change {
-	var removals, rest []plans.Change
-	for _, addr := range c.planned.graph.Order() {
-		change := *c.changes[addr]
-		if change.Action == plans.Delete {
-			removals = append(removals, change)
-		} else {
-			rest = append(rest, change)
+	all := make([]plans.Change, 0, len(c.order))
+	for _, removals := range []bool{true, false} {
+		for _, addr := range c.order {
+			if change := c.changes[addr]; (change.Action == plans.Delete) == removals {
+				all = append(all, *change)
+			}
 		}
 	}
-	return append(removals, rest...)
+	return all
 }

@@ -139,9 +139,18 @@ func (p *prober) host(ctx context.Context, name string, rs []providers.Resource,
 	}
 	p.snap.setHost(name, HostState{Err: err})
 	for _, r := range rs {
-		p.snap.set(r.Addr, providers.Live{Unknown: err.Error()})
+		p.snap.set(r.Addr, providers.Live{Unknown: brief(err)})
 	}
 	return nil
+}
+
+// brief returns an error in one line, without the advice that errors of connections carry: it is a reason in a plan there.
+func brief(err error) string {
+	var b interface{ Brief() string }
+	if errors.As(err, &b) {
+		return b.Brief()
+	}
+	return err.Error()
 }
 
 // answerError is an answer that a kind could not read: a fault of cxha or of the host's tools, not of the network.

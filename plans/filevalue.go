@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
@@ -63,83 +64,171 @@ func fileValue(v cty.Value, salt string) (cty.Value, error) {
 // validText replaces what is no UTF-8, as HCL text must be.
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// valueTokens writes a shown value as HCL. Texts of several lines become heredocs, which stand at the end of their line.
-func valueTokens(v cty.Value) hclwrite.Tokens {
+// writeValue writes a shown value as HCL. Texts of several lines become heredocs, which stand at the end of their line.
+func writeValue(l *layout, v cty.Value) {
 	switch {
-	case !v.IsKnown():
-		return hclwrite.TokensForIdentifier(knownAfterApply)
-	case v.IsNull():
-		return hclwrite.TokensForValue(v)
+	case !v.IsKnown() || v.IsNull():
+		l.line = appendInline(l.line, v)
 	case v.Type().IsObjectType():
-		var attrs []hclwrite.ObjectAttrTokens
-		for _, name := range keys(v, v) {
-			attrs = append(attrs, hclwrite.ObjectAttrTokens{Name: nameTokens(name), Value: valueTokens(v.GetAttr(name))})
-		}
-		return hclwrite.TokensForObject(attrs)
+		writeObject(l, v)
 	case v.Type().IsTupleType():
-		return tupleTokens(v.AsValueSlice())
+		writeTuple(l, v.AsValueSlice())
 	case v.Type() == cty.String && fitsHeredoc(v.AsString()):
-		return heredocTokens(v.AsString())
+		writeHeredoc(l, v.AsString())
 	default:
-		return hclwrite.TokensForValue(v)
+		l.line = appendInline(l.line, v)
 	}
+}
+
+// writeObject writes a line for each attribute.
+func writeObject(l *layout, v cty.Value) {
+	if v.LengthInt() == 0 {
+		l.text("{}")
+		return
+	}
+	l.bracket("{", 1)
+	l.newline()
+	for it := v.ElementIterator(); it.Next(); {
+		name, e := it.Element()
+		setName(l, name.AsString())
+		writeValue(l, e)
+		l.newline()
+	}
+	l.bracket("}", -1)
+}
+
+const lineWidth = 100
+
+// writeTuple writes a tuple in one line, or with a line for each element where that is too long.
+func writeTuple(l *layout, elems []cty.Value) {
+	fits := !slices.ContainsFunc(elems, isLong) && len(appendTuple(nil, elems)) <= lineWidth
+	l.bracket("[", 1)
+	for i, e := range elems {
+		switch {
+		case !fits:
+			l.newline()
+		case i > 0:
+			l.text(", ")
+		}
+		writeValue(l, e)
+		if fits {
+			continue
+		}
+		if isText(e) && fitsHeredoc(e.AsString()) {
+			l.newline() // nothing may follow a heredoc's end in its line
+		}
+		l.text(",")
+	}
+	if !fits {
+		l.newline()
+	}
+	l.bracket("]", -1)
+}
+
+// setName begins an attribute or an element of an object.
+func setName(l *layout, name string) {
+	text := string(appendName(nil, name))
+	columns := len(text)
+	if strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		columns = nameTokens(name).Columns()
+	}
+	l.assign(text, columns)
 }
 
 // inlineText writes a shown value as HCL in one line.
-func inlineText(v cty.Value) string {
+func inlineText(v cty.Value) string { return string(appendInline(nil, v)) }
+
+func appendInline(b []byte, v cty.Value) []byte {
 	switch {
-	case !v.IsKnown() || v.IsNull() || v.Type().IsPrimitiveType():
-		return string(inlineTokens(v).Bytes())
+	case !v.IsKnown():
+		return append(b, knownAfterApply...)
+	case v.IsNull():
+		return append(b, "null"...)
+	case v.Type() == cty.String:
+		return appendQuoted(b, v.AsString())
+	case v.Type() == cty.Bool:
+		return strconv.AppendBool(b, v.True())
+	case v.Type() == cty.Number:
+		return v.AsBigFloat().Append(b, 'f', -1)
 	case v.Type().IsObjectType():
-		var attrs []string
-		for _, name := range keys(v, v) {
-			attrs = append(attrs, string(nameTokens(name).Bytes())+" = "+inlineText(v.GetAttr(name)))
+		b = append(b, '{')
+		for it, first := v.ElementIterator(), true; it.Next(); first = false {
+			if !first {
+				b = append(b, ", "...)
+			}
+			name, e := it.Element()
+			b = appendInline(append(appendName(b, name.AsString()), " = "...), e)
 		}
-		return "{" + strings.Join(attrs, ", ") + "}"
+		return append(b, '}')
 	default:
-		var elems []string
-		for _, e := range v.AsValueSlice() {
-			elems = append(elems, inlineText(e))
-		}
-		return "[" + strings.Join(elems, ", ") + "]"
+		return appendTuple(b, v.AsValueSlice())
 	}
 }
 
-func inlineTokens(v cty.Value) hclwrite.Tokens {
-	if !v.IsKnown() {
-		return hclwrite.TokensForIdentifier(knownAfterApply)
+func appendTuple(b []byte, elems []cty.Value) []byte {
+	b = append(b, '[')
+	for i, e := range elems {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendInline(b, e)
 	}
-	return hclwrite.TokensForValue(v)
+	return append(b, ']')
+}
+
+func appendName(b []byte, name string) []byte {
+	if isIdentifier(name) {
+		return append(b, name...)
+	}
+	return appendQuoted(b, name)
 }
 
 func nameTokens(name string) hclwrite.Tokens {
-	if hclsyntax.ValidIdentifier(name) {
+	if isIdentifier(name) {
 		return hclwrite.TokensForIdentifier(name)
 	}
 	return hclwrite.TokensForValue(cty.StringVal(name))
 }
 
-const lineWidth = 100
+// isIdentifier is hclsyntax.ValidIdentifier, which calls the scanner, quick where a name shows at a look what it is.
+func isIdentifier(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
+		case i > 0 && (c == '-' || '0' <= c && c <= '9'):
+		case c >= utf8.RuneSelf:
+			return hclsyntax.ValidIdentifier(name)
+		default:
+			return false
+		}
+	}
+	return name != ""
+}
 
-// tupleTokens writes a tuple in one line, or with a line for each element where that is too long.
-func tupleTokens(elems []cty.Value) hclwrite.Tokens {
-	if text := inlineText(cty.TupleVal(elems)); len(text) <= lineWidth && !slices.ContainsFunc(elems, isLong) {
-		var parts []hclwrite.Tokens
-		for _, e := range elems {
-			parts = append(parts, valueTokens(e))
+// appendQuoted writes a text as a quoted template without anything to fill in.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	for i, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\r':
+			b = append(b, `\r`...)
+		case r == '\t':
+			b = append(b, `\t`...)
+		case (r == '$' || r == '%') && strings.HasPrefix(s[i+1:], "{"):
+			b = append(b, byte(r), byte(r))
+		case unicode.IsPrint(r):
+			b = utf8.AppendRune(b, r)
+		case r < 0x10000:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = fmt.Appendf(b, `\U%08x`, r)
 		}
-		return hclwrite.TokensForTuple(parts)
 	}
-	newline := &hclwrite.Token{Type: hclsyntax.TokenNewline, Bytes: []byte("\n")}
-	toks := hclwrite.Tokens{{Type: hclsyntax.TokenOBrack, Bytes: []byte("[")}, newline}
-	for _, e := range elems {
-		toks = append(toks, valueTokens(e)...)
-		if !e.IsNull() && e.IsKnown() && e.Type() == cty.String && fitsHeredoc(e.AsString()) {
-			toks = append(toks, newline) // nothing may follow a heredoc's end in its line
-		}
-		toks = append(toks, &hclwrite.Token{Type: hclsyntax.TokenComma, Bytes: []byte(",")}, newline)
-	}
-	return append(toks, &hclwrite.Token{Type: hclsyntax.TokenCBrack, Bytes: []byte("]")})
+	return append(b, '"')
 }
 
 // isLong reports whether a tuple's element needs lines of its own.
@@ -147,8 +236,10 @@ func isLong(v cty.Value) bool {
 	if !v.IsKnown() || v.IsNull() {
 		return false
 	}
-	return v.Type().IsObjectType() || v.Type() == cty.String && fitsHeredoc(v.AsString())
+	return v.Type().IsObjectType() || isText(v) && fitsHeredoc(v.AsString())
 }
+
+func isText(v cty.Value) bool { return v.IsKnown() && !v.IsNull() && v.Type() == cty.String }
 
 // fitsHeredoc reports whether a text of several lines can be written as it is, without escapes.
 func fitsHeredoc(s string) bool {
@@ -158,8 +249,8 @@ func fitsHeredoc(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) })
 }
 
-// heredocTokens writes a text as a heredoc, whose value always ends with a line break; chomp takes it away where there is none.
-func heredocTokens(s string) hclwrite.Tokens {
+// writeHeredoc writes a text as a heredoc, whose value always ends with a line break; chomp takes it away where there is none.
+func writeHeredoc(l *layout, s string) {
 	body, whole := s, strings.HasSuffix(s, "\n")
 	if !whole {
 		body += "\n"
@@ -173,15 +264,14 @@ func heredocTokens(s string) hclwrite.Tokens {
 	if canIndent(body) {
 		begin, body, closing = "<<-", indented(body), heredocIndent+end
 	}
-	doc := hclwrite.Tokens{
-		{Type: hclsyntax.TokenOHeredoc, Bytes: []byte(begin + end + "\n")},
-		{Type: hclsyntax.TokenStringLit, Bytes: []byte(body)},
-		{Type: hclsyntax.TokenCHeredoc, Bytes: []byte(closing)},
-	}
+	doc := begin + end + "\n" + body + closing
 	if whole {
-		return doc
+		l.text(doc)
+		return
 	}
-	return hclwrite.TokensForFunctionCall("chomp", append(doc, &hclwrite.Token{Type: hclsyntax.TokenNewline, Bytes: []byte("\n")}))
+	l.bracket("chomp("+doc, 1)
+	l.newline()
+	l.bracket(")", -1)
 }
 
 // heredocIndent is how far the lines of heredocs are indented.

@@ -3,9 +3,8 @@ package plans
 import (
 	"fmt"
 	"io"
+	"strconv"
 
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/schema"
@@ -31,21 +30,22 @@ func WriteFile(w io.Writer, p *Plan, o FileOptions) error {
 
 // Write writes the file as text in HCL.
 func (f *File) Write(w io.Writer) error {
-	out := hclwrite.NewEmptyFile()
-	body := out.Body()
-	body.SetAttributeValue("format", cty.NumberIntVal(FileFormat))
-	body.SetAttributeValue("cluster", cty.StringVal(f.Cluster))
-	body.SetAttributeValue("blueprint", cty.StringVal(f.Blueprint))
-	body.AppendNewline()
-	counts := body.AppendNewBlock("summary", nil).Body()
+	l := &layout{out: []byte(fileHeader)}
+	setWord(l, "format", strconv.Itoa(FileFormat))
+	setWord(l, "cluster", quoted(f.Cluster))
+	setWord(l, "blueprint", quoted(f.Blueprint))
+	l.newline()
+	l.bracket("summary {", 1)
+	l.newline()
 	for _, c := range f.Summary.counts() {
-		counts.SetAttributeValue(c.name, cty.NumberIntVal(int64(*c.n)))
+		setWord(l, c.name, strconv.Itoa(*c.n))
 	}
+	closeBlock(l)
 	for _, c := range f.Changes {
-		body.AppendNewline()
-		c.write(body)
+		l.newline()
+		c.write(l)
 	}
-	if _, err := w.Write(append([]byte(fileHeader), hclwrite.Format(out.BuildTokens(nil).Bytes())...)); err != nil {
+	if _, err := w.Write(l.bytes()); err != nil {
 		return fmt.Errorf("write plan file: %w", err)
 	}
 	return nil
@@ -62,53 +62,73 @@ func (s *Summary) counts() []count {
 		{"unknown", &s.Unknown}, {"unchanged", &s.Unchanged}}
 }
 
-func (c FileChange) write(body *hclwrite.Body) {
+func (c FileChange) write(l *layout) {
 	typ := "change"
 	if c.Action == Unknown {
 		typ = "unknown"
 	}
-	b := body.AppendNewBlock(typ, []string{c.Addr.String()}).Body()
+	l.bracket(typ+" "+quoted(c.Addr.String())+" {", 1)
+	l.newline()
 	if c.Action != Unknown {
-		b.SetAttributeValue("action", cty.StringVal(c.Action.String()))
+		setText(l, "action", c.Action.String())
 	}
-	setText(b, "host", c.Host)
-	setText(b, "code", string(c.Reason.Code))
-	setText(b, "reason", c.Reason.Text)
-	setText(b, "observed", c.Observed)
-	setText(b, "planned", c.Planned)
+	setText(l, "host", c.Host)
+	setText(l, "code", string(c.Reason.Code))
+	setText(l, "reason", c.Reason.Text)
+	setText(l, "observed", c.Observed)
+	setText(l, "planned", c.Planned)
 	if len(c.Requires) > 0 {
-		b.SetAttributeRaw("requires", requiresTokens(c.Requires))
+		setName(l, "requires")
+		writeTuple(l, addrValues(c.Requires))
+		l.newline()
 	}
-	setAttrs(b, "before", c.Before)
-	setAttrs(b, "after", c.After)
+	setAttrs(l, "before", c.Before)
+	setAttrs(l, "after", c.After)
+	closeBlock(l)
 }
 
-func setText(b *hclwrite.Body, name, text string) {
+// setText sets an attribute of a block, where there is a text for it.
+func setText(l *layout, name, text string) {
 	if text != "" {
-		b.SetAttributeValue(name, cty.StringVal(text))
+		setWord(l, name, quoted(text))
 	}
 }
 
-func requiresTokens(addrs []schema.Addr) hclwrite.Tokens {
+// setWord sets an attribute of a block.
+func setWord(l *layout, name, word string) {
+	setName(l, name)
+	l.text(word)
+	l.newline()
+}
+
+func closeBlock(l *layout) {
+	l.bracket("}", -1)
+	l.newline()
+}
+
+// quoted is a text that comes from outside of any value, as HCL has it.
+func quoted(s string) string { return string(appendQuoted(nil, cty.NormalizeString(s))) }
+
+func addrValues(addrs []schema.Addr) []cty.Value {
 	var names []cty.Value
 	for _, a := range addrs {
 		names = append(names, cty.StringVal(a.String()))
 	}
-	return tupleTokens(names)
+	return names
 }
 
-func setAttrs(b *hclwrite.Body, name string, attrs []FileAttr) {
+func setAttrs(l *layout, name string, attrs []FileAttr) {
 	if len(attrs) == 0 {
 		return
 	}
-	newline := &hclwrite.Token{Type: hclsyntax.TokenNewline, Bytes: []byte("\n")}
-	toks := hclwrite.Tokens{{Type: hclsyntax.TokenOBrace, Bytes: []byte("{")}, newline}
+	l.newline()
+	setName(l, name)
+	l.bracket("{", 1)
+	l.newline()
 	for _, a := range attrs {
-		toks = append(toks, nameTokens(a.Path)...)
-		toks = append(toks, &hclwrite.Token{Type: hclsyntax.TokenEqual, Bytes: []byte("=")})
-		toks = append(toks, valueTokens(a.Value)...)
-		toks = append(toks, newline)
+		setName(l, a.Path)
+		writeValue(l, a.Value)
+		l.newline()
 	}
-	b.AppendNewline()
-	b.SetAttributeRaw(name, append(toks, &hclwrite.Token{Type: hclsyntax.TokenCBrace, Bytes: []byte("}")}))
+	closeBlock(l)
 }

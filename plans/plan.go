@@ -35,7 +35,7 @@ type Change struct {
 	Before   cty.Value     // what was observed; null: absent
 	After    cty.Value     // what will be; null: absent; unknown parts are known only after apply. Same type as Before.
 	Observed string        // schema.Fingerprint of Before; empty for Unknown
-	Requires []schema.Addr // changes of the same plan that must be done first, sorted
+	Requires []schema.Addr // changes of the same plan that must be done first, sorted; none for NoOp
 	Salt     string        // salts the digests of secrets; known to the cluster's hosts only, never shown or written
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
 // HideSensitive returns v without marks, in which every sensitive part is replaced by the string "(sensitive DIGEST)" (an
@@ -48,18 +47,30 @@ func HideSensitive(v cty.Value, salt string) (cty.Value, error) {
 }
 
 func hide(v cty.Value, salt string) (cty.Value, error) {
+	text, err := hidden(v, salt)
+	switch {
+	case err != nil:
+		return cty.NilVal, err
+	case text == "":
+		return Plain(v), nil
+	}
+	return cty.StringVal(text), nil
+}
+
+// hidden returns what stands for a sensitive value; nothing for one that is null, which is no secret.
+func hidden(v cty.Value, salt string) (string, error) {
 	plain := Plain(v)
-	if plain.IsNull() {
-		return plain, nil
+	if plain.IsKnown() && plain.IsNull() {
+		return "", nil
 	}
 	if !plain.IsWhollyKnown() || salt == "" {
-		return cty.StringVal("(sensitive)"), nil
+		return "(sensitive)", nil
 	}
-	b, err := ctyjson.Marshal(plain, plain.Type())
+	b, err := appendValue(nil, plain, "")
 	if err != nil {
-		return cty.NilVal, fmt.Errorf("digest of a sensitive value: %w", err)
+		return "", fmt.Errorf("digest of a sensitive value: %w", err)
 	}
 	mac := hmac.New(sha256.New, []byte(salt))
 	mac.Write(b)
-	return cty.StringVal("(sensitive " + hex.EncodeToString(mac.Sum(nil)[:8]) + ")"), nil
+	return "(sensitive " + hex.EncodeToString(mac.Sum(nil)[:8]) + ")", nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
 type mark string
@@ -33,11 +32,7 @@ func Fingerprint(v cty.Value, salt string) (string, error) {
 	if v == cty.NilVal || v.IsNull() {
 		return "absent", nil
 	}
-	hidden, err := HideSensitive(v, salt)
-	if err != nil {
-		return "", err
-	}
-	b, err := ctyjson.Marshal(hidden, hidden.Type())
+	b, err := appendValue(nil, v, salt)
 	if err != nil {
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}

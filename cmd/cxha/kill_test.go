@@ -37,18 +37,7 @@ func TestIntegrationKill(t *testing.T) {
 // It returns how many events the first apply emitted.
 func killAt(t *testing.T, binary string, n int) int {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "cxha")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stopSandbox(binary, dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if out, err := exec.Command(binary, "up", "--dir", dir).CombinedOutput(); err != nil {
-		t.Fatalf("sandbox up: %v\n%s", err, out)
-	}
+	dir := newSandbox(t, binary)
 	blueprint := filepath.Join(dir, "blueprint")
 	events := 0
 	cmd := cxha("apply", blueprint, "--yes", "--json")

@@ -15,14 +15,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// approve is the verb `approve BLUEPRINT [ARGS]`: it plans, takes the digest of the removals from the plan, and applies with it.
+// approve is the verb `approve [-partly] BLUEPRINT [ARGS]`: it plans, takes the digest of the removals from the plan, and
+// applies with it. With -partly the apply must end with exit code 5.
 func approve(ts *testscript.TestScript, _ bool, args []string) {
+	code := "0"
+	if args[0] == "-partly" {
+		code, args = "5", args[1:]
+	}
 	ts.Check(ts.Exec("cxha", append([]string{"plan"}, args...)...))
 	digest := regexp.MustCompile(`--approve-destroy=([0-9a-f]+)`).FindStringSubmatch(ts.ReadFile("stdout"))
 	if digest == nil {
 		ts.Fatalf("the plan has no digest of removals")
 	}
-	ts.Check(ts.Exec("cxha", append([]string{"apply", "--yes", "--approve-destroy=" + digest[1]}, args...)...))
+	exits(ts, false, append([]string{code, "cxha", "apply", "--yes", "--approve-destroy=" + digest[1]}, args...))
 }
 
 // counted is the verb `counted CONNECTIONS COMMANDS`: the last stdout is the sandbox's status, and every host of the cluster
@@ -50,18 +55,19 @@ func counted(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // when is the verb `when CODE PATTERN ACTION PROGRAM ARGS`: it runs the program and, at the first line of its stdout that
-// matches the pattern, does the action: a signal to the program (SIGINT, SIGKILL) or a verb of the sandbox (kill w2). The
-// program must end with the exit code. Its stdout is kept in the file output.
+// matches the pattern, does the action: a signal to the program (SIGINT, SIGKILL; "SIGINT..." at every such line) or a verb of the
+// sandbox (kill w2). The program must end with the exit code. Its stdout is kept in the file output.
 func when(ts *testscript.TestScript, binary string, args []string) {
 	if len(args) < 4 {
 		ts.Fatalf("usage: when CODE PATTERN ACTION PROGRAM ARGS")
 	}
 	pattern := regexp.MustCompile(args[1])
+	name, always := strings.CutSuffix(args[2], "...")
 	action := func(p *os.Process) error {
-		if sig, ok := signals[args[2]]; ok {
+		if sig, ok := signals[name]; ok {
 			return p.Signal(sig)
 		}
-		verb := strings.Fields(args[2])
+		verb := strings.Fields(name)
 		return ts.Exec(binary, append([]string{verb[0], "--dir", ts.Getenv("SANDBOX")}, verb[1:]...)...)
 	}
 	cmd := exec.Command(args[3], args[4:]...)
@@ -69,7 +75,7 @@ func when(ts *testscript.TestScript, binary string, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	done := false
 	lines, code, err := follow(cmd, func(_ int, line string) error {
-		if done || !pattern.MatchString(line) {
+		if done && !always || !pattern.MatchString(line) {
 			return nil
 		}
 		done = true

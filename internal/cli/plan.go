@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -42,12 +44,17 @@ With --out the plan is also written as text that colleagues can review; 'cxha ap
 	o.blueprintOptions.addFlags(cmd)
 	o.outputOptions.addFlags(cmd)
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to a `file` for review")
-	cmd.Flags().BoolVar(&o.detailedExit, "detailed-exitcode", false, "exit with 2 when the plan has changes")
+	cmd.Flags().BoolVar(&o.detailedExit, "detailed-exitcode", false, "exit with 2 when the plan has changes, with 1 when it has none but not all could be seen")
 	cmd.Flags().BoolVar(&o.commands, "commands", false, "show the commands that each change runs on its host")
 	return cmd
 }
 
 func runPlan(stop *Interrupts, env Env, o planOptions) error {
+	if o.out != "" {
+		if err := checkOut(o.out); err != nil {
+			return err
+		}
+	}
 	printer := o.printer(env)
 	s, err := load(env, o.blueprintOptions, printer)
 	if err != nil {
@@ -77,8 +84,31 @@ func runPlan(stop *Interrupts, env Env, o planOptions) error {
 			return err
 		}
 	}
-	if o.detailedExit && planned.Plan.Summary().Total() > 0 {
+	if o.detailedExit {
+		return detailed(planned.Plan.Summary())
+	}
+	return nil
+}
+
+// detailed tells by the exit code what a plan found. That nothing differs can be said only of what was seen.
+func detailed(s plans.Summary) error {
+	switch {
+	case s.Total() > 0:
 		return exit(ExitChanges)
+	case s.Unknown > 0:
+		return &exitError{code: ExitFailed, err: fmt.Errorf("plan: %d resources could not be seen, so it is not known whether they differ", s.Unknown)}
+	default:
+		return nil
+	}
+}
+
+// checkOut refuses a place for the plan file before anything is looked at.
+func checkOut(name string) error {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return invalid("plan file %s: it is a directory\nname a file in it", name)
+	}
+	if _, err := os.Stat(filepath.Dir(name)); err != nil {
+		return invalid("plan file %s: %w", name, err)
 	}
 	return nil
 }
@@ -103,10 +133,14 @@ func writePlan(f *plans.File, name string) error {
 		return fmt.Errorf("plan file %s: %w", name, err)
 	}
 	tmp := name + ".new"
-	if err := os.WriteFile(tmp, buf.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("plan file: %w", err)
+	err := os.WriteFile(tmp, buf.Bytes(), 0o644)
+	if err == nil {
+		err = os.Rename(tmp, name)
 	}
-	if err := os.Rename(tmp, name); err != nil {
+	if err != nil {
+		if rest := os.Remove(tmp); !errors.Is(rest, fs.ErrNotExist) {
+			err = errors.Join(err, rest)
+		}
 		return fmt.Errorf("plan file: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
@@ -13,6 +14,8 @@ type showOptions struct {
 	outputOptions
 	format string
 }
+
+var showFormats = []string{"text", "json", "markdown"}
 
 func newShowCommand(env Env) *cobra.Command {
 	var o showOptions
@@ -31,6 +34,9 @@ func newShowCommand(env Env) *cobra.Command {
 }
 
 func runShow(env Env, name string, o showOptions) error {
+	if !slices.Contains(showFormats, o.format) {
+		return invalid("show: --format %s: want text, json or markdown", o.format)
+	}
 	src, err := os.ReadFile(name)
 	if err != nil {
 		return invalid("plan file: %w", err)
@@ -42,12 +48,8 @@ func runShow(env Env, name string, o showOptions) error {
 		printer.Diagnostics(diags, map[string]*hcl.File{name: {Bytes: src}})
 		return exit(ExitInvalid)
 	}
-	switch o.format {
-	case "text", "json":
-		return printer.Plan(file, nil)
-	case "markdown":
+	if o.format == "markdown" {
 		return printer.Markdown(file)
-	default:
-		return invalid("show: --format %s: want text, json or markdown", o.format)
 	}
+	return printer.Plan(file, nil)
 }

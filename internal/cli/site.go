@@ -70,8 +70,12 @@ type site struct {
 
 // load reads and compiles the blueprint. Mistakes in it are shown, all of them.
 func load(env Env, o blueprintOptions, p *view.Printer) (*site, error) {
-	if _, err := os.Stat(o.dir); err != nil {
+	info, err := os.Stat(o.dir)
+	if err != nil {
 		return nil, invalid("blueprint %s: %w", o.dir, err)
+	}
+	if !info.IsDir() {
+		return nil, invalid("blueprint %[1]s: it is a file, and a blueprint is a directory of *.cxha.hcl files\na plan file is shown by 'cxha show %[1]s' and applied by 'cxha apply %[1]s'", o.dir)
 	}
 	bp, diags := blueprint.Load(o.dir, blueprint.LoadOptions{Vars: o.vars, VarFiles: o.varFiles, Env: env.Environ})
 	s := &site{bp: bp, printer: p}

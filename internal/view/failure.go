@@ -15,5 +15,5 @@ func failureText(err error) string {
 			text += "\n" + indent(detail, "| ")
 		}
 	}
-	return text
+	return printable(text)
 }

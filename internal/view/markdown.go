@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/expertflow/cxha/plans"
@@ -17,17 +18,27 @@ func (p *Printer) Markdown(f *plans.File) error {
 	}
 	p.printf("\n| | resource | why |\n|---|---|---|\n")
 	for _, c := range f.Changes {
-		p.printf("| %s | `%s` | %s |\n", c.Action, c.Addr, cell(c.Reason.Text))
+		p.printf("| %s | `%s` | %s |\n", c.Action, cell(c.Addr.String()), cell(c.Reason.Text))
 	}
-	p.printf("\n<details><summary>Attributes</summary>\n\n```diff\n")
+	var diff strings.Builder
 	for _, c := range f.Changes {
-		p.printf("# %s (%s)\n", c.Addr, c.Action)
+		fmt.Fprintf(&diff, "# %s (%s)\n", c.Addr, c.Action)
 		for _, a := range c.Attrs() {
-			p.printf("%s", markdownAttr(a, c.Action))
+			diff.WriteString(markdownAttr(a, c.Action))
 		}
 	}
-	p.printf("```\n\n</details>\n")
+	fence := fence(diff.String())
+	p.printf("\n<details><summary>Attributes</summary>\n\n%sdiff\n%s%s\n\n</details>\n", fence, diff.String(), fence)
 	return p.writes
+}
+
+// fence returns a fence of code that the text does not end: a line of backquotes longer than any in it.
+func fence(text string) string {
+	f := "```"
+	for strings.Contains(text, f) {
+		f += "`"
+	}
+	return f
 }
 
 func markdownAttr(a plans.AttrChange, action plans.Action) string {

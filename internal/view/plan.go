@@ -20,25 +20,45 @@ func (p *Printer) Plan(f *plans.File, commands map[string]string) error {
 
 func (p *Printer) planText(f *plans.File, commands map[string]string) {
 	p.clear()
-	section := ""
-	for _, c := range f.Changes {
-		title := c.Addr.Block.String()
-		if c.Action == plans.Delete {
-			title = "removal of " + title
-		}
-		if title != section {
-			section = title
-			p.printf("\n%s\n", p.out.bold(title))
-		}
-		p.change(c)
-		if text := commands[c.Addr.String()]; text != "" {
-			p.printf("%s", indent(text, "        $ "))
+	for _, s := range sections(f.Changes) {
+		p.printf("\n%s\n", p.out.bold(s.title))
+		for _, c := range s.changes {
+			p.change(c)
+			if text := commands[c.Addr.String()]; text != "" {
+				p.printf("%s", indent(text, "        $ "))
+			}
 		}
 	}
 	p.printf("\n%s\n", p.out.bold(SummaryLine(f.Summary)))
 	if digest := f.ApprovalDigest(); digest != "" {
 		p.printf("Removals need to be approved: apply with --approve-destroy=%s\n", digest)
 	}
+}
+
+// section is the changes of one block; removals are a section of their own.
+type section struct {
+	title   string
+	changes []plans.FileChange
+}
+
+// sections puts changes together by block, in the order in which the blocks come first.
+func sections(changes []plans.FileChange) []*section {
+	var all []*section
+	byTitle := map[string]*section{}
+	for _, c := range changes {
+		title := c.Addr.Block.String()
+		if c.Action == plans.Delete {
+			title = "removal of " + title
+		}
+		s := byTitle[title]
+		if s == nil {
+			s = &section{title: title}
+			byTitle[title] = s
+			all = append(all, s)
+		}
+		s.changes = append(s.changes, c)
+	}
+	return all
 }
 
 // SummaryLine is the line that ends a plan.
@@ -51,7 +71,7 @@ func SummaryLine(s plans.Summary) string {
 }
 
 func (p *Printer) change(c plans.FileChange) {
-	p.printf("  %s %s  %s\n", p.symbol(c.Action), resourceName(c), p.out.dim(c.Reason.Text))
+	p.printf("  %s %s  %s\n", p.symbol(c.Action), resourceName(c), p.out.dim(firstLine(printable(c.Reason.Text))))
 	for _, a := range c.Attrs() {
 		for _, line := range attrLines(a, c.Action) {
 			p.printf("      %s\n", line)
@@ -73,6 +93,12 @@ func (p *Printer) symbol(a plans.Action) string {
 	default:
 		return p.out.yellow(s)
 	}
+}
+
+// firstLine is a reason without its hints: those of a host that does not answer were printed once, with its warning.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }
 
 func indent(text, by string) string {

@@ -118,8 +118,9 @@ func (p *Printer) drawRun() {
 
 // status draws the one status line, cut to the terminal's width.
 func (p *Printer) status(text string) {
-	if r := []rune(oneLine(text)); len(r) >= p.o.Width {
-		text = string(r[:p.o.Width-2]) + "…"
+	text = oneLine(printable(text))
+	if r := []rune(text); len(r) >= p.o.Width {
+		text = string(r[:max(p.o.Width-2, 0)]) + "…"
 	}
 	p.notef("\r\x1b[K%s", p.err.dim(text))
 	p.drawing = true
@@ -161,7 +162,7 @@ func (p *Printer) ledger(l *engine.Ledger) {
 
 func skipReason(e engine.Entry) string {
 	if len(e.Because) == 0 {
-		return e.Change.Reason.Text
+		return firstLine(printable(e.Change.Reason.Text))
 	}
 	var names []string
 	for _, a := range e.Because {

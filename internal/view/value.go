@@ -2,7 +2,10 @@ package view
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/pmezard/go-difflib/difflib"
 	"github.com/zclconf/go-cty/cty"
@@ -48,9 +51,55 @@ func valueText(v cty.Value) string {
 		return knownAfter
 	}
 	if v.Type() == cty.String && strings.Contains(v.AsString(), "\n") {
-		return v.AsString()
+		return printable(v.AsString())
 	}
-	return oneLine(string(hclwrite.TokensForValue(named(v)).Bytes()))
+	return inline(v)
+}
+
+// inline writes a value as HCL in one line. White space inside of texts stays: it may be what differs.
+func inline(v cty.Value) string {
+	switch {
+	case !v.IsKnown():
+		return knownAfter
+	case v.IsNull() || v.Type().IsPrimitiveType():
+		return string(hclwrite.TokensForValue(v).Bytes())
+	}
+	mapping := v.Type().IsMapType() || v.Type().IsObjectType()
+	var parts []string
+	for it := v.ElementIterator(); it.Next(); {
+		k, e := it.Element()
+		part := inline(e)
+		if mapping {
+			part = name(k, v.Type()) + " = " + part
+		}
+		parts = append(parts, part)
+	}
+	switch {
+	case !mapping:
+		return "[" + strings.Join(parts, ", ") + "]"
+	case len(parts) == 0:
+		return "{}"
+	default:
+		return "{ " + strings.Join(parts, ", ") + " }"
+	}
+}
+
+// name writes an attribute's name bare where HCL takes it so, and the key of a map as a text.
+func name(k cty.Value, of cty.Type) string {
+	if of.IsObjectType() && hclsyntax.ValidIdentifier(k.AsString()) {
+		return k.AsString()
+	}
+	return inline(k)
+}
+
+// printable puts a sign in the place of control characters, which a file or a host's answer may hold and a terminal would obey.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // named puts words in the place of unknown parts.

@@ -28,5 +28,5 @@ func New(o Options) providers.Provider {
 
 // Kinds lists the provider's kinds.
 func (p *provider) Kinds() []providers.Kind {
-	return []providers.Kind{install{}, token{}, agentToken, p.copy, config, dropIn, registries, manifest, service{}}
+	return []providers.Kind{install{}, token{}, agentToken, p.copy, configKind{config}, dropIn, registries, manifest, service{}}
 }
