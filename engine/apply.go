@@ -41,7 +41,7 @@ func Apply(ctx context.Context, p *Planned, s *Session, o ApplyOptions) (*Ledger
 	if err := r.schedule(o.Only); err != nil {
 		return nil, err
 	}
-	s.emit(RunStarted{Cluster: p.Plan.Cluster, Total: r.total, Estimate: seconds(r.estimate.Remaining())})
+	s.emit(RunStarted{Cluster: p.Plan.Cluster, Total: r.total, Estimate: r.remaining()})
 	stop := o.Stop
 	if stop == nil {
 		stop = ctx
@@ -80,6 +80,19 @@ type run struct {
 	mu     sync.Mutex // guards the fields below
 	values map[schema.Addr]cty.Value
 	took   map[schema.Addr]time.Duration
+	// How long the finished changes were expected to take and took, in seconds: sites are slower or faster than the kinds' costs say.
+	expected, spent float64
+}
+
+// guess is how many seconds of expectation weigh as much as those that were measured.
+const guess = 30
+
+// remaining is how long the longest path that is left may take, by the kinds' costs and by how true they were so far.
+func (r *run) remaining() time.Duration {
+	r.mu.Lock()
+	truth := (r.spent + guess) / (r.expected + guess)
+	r.mu.Unlock()
+	return seconds(r.estimate.Remaining() * truth)
 }
 
 // schedule collects what is to run, and the values that it may need of what stays as it is.
@@ -122,6 +135,8 @@ func (r *run) change(ctx context.Context, c plans.Change) error {
 	took := time.Since(started)
 	r.mu.Lock()
 	r.took[c.Addr] = took
+	r.expected += r.cost(c.Addr)
+	r.spent += took.Seconds()
 	if err == nil {
 		r.values[c.Addr] = value
 	}
@@ -131,7 +146,7 @@ func (r *run) change(ctx context.Context, c plans.Change) error {
 		r.session.emit(ChangeFailed{Change: c, Took: took, Err: err})
 		return err
 	}
-	r.session.emit(ChangeDone{Change: c, Took: took, Remaining: seconds(r.estimate.Remaining())})
+	r.session.emit(ChangeDone{Change: c, Took: took, Remaining: r.remaining()})
 	return nil
 }
 

@@ -114,6 +114,23 @@ func TestUnreachableHostStopsOnlyWhatNeedsIt(t *testing.T) {
 	}
 }
 
+func TestAnswerThatCannotBeReadStopsOnlyWhatNeedsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("a", "w1", "damaged")
+	apply(t, w) // the file is there then, and from then on nobody can read the answer
+	w.file("b", "w1", "two", "a")
+	w.file("c", "w1", "three")
+	p, _ := w.plan(t, nil)
+	want := []string{"? a unseen", "? b depends_unknown <a", "+ c absent"}
+	if diff := cmp.Diff(want, text(p.Plan)); diff != "" {
+		t.Fatal(diff)
+	}
+	if got := p.Plan.Changes[0].Reason.Text; !strings.Contains(got, "host w1") || !strings.Contains(got, "half a line") {
+		t.Errorf("the reason %q does not say what cannot be read and where", got)
+	}
+}
+
 func TestFailureSkipsItsDependents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -133,7 +133,7 @@ func (p *prober) host(ctx context.Context, name string, rs []providers.Resource,
 	if err == nil {
 		return nil
 	}
-	var fault *answerError
+	var fault *recordError
 	if errors.As(err, &fault) {
 		return fault
 	}
@@ -153,11 +153,11 @@ func brief(err error) string {
 	return err.Error()
 }
 
-// answerError is an answer that a kind could not read: a fault of cxha or of the host's tools, not of the network.
-type answerError struct{ err error }
+// recordError is a record of what cxha made that cannot be read: without it, a plan could miss something to remove.
+type recordError struct{ err error }
 
-func (e *answerError) Error() string { return e.err.Error() }
-func (e *answerError) Unwrap() error { return e.err }
+func (e *recordError) Error() string { return e.err.Error() }
+func (e *recordError) Unwrap() error { return e.err }
 
 func (p *prober) ask(ctx context.Context, name string, rs []providers.Resource, facts []providers.Fact) error {
 	host, err := p.session.Host(ctx, name)
@@ -182,9 +182,7 @@ func (p *prober) ask(ctx context.Context, name string, rs []providers.Resource, 
 		p.session.setFact(name, f.Name, replies[2+i])
 	}
 	for i, r := range rs {
-		if err := p.answer(r, replies[own+i]); err != nil {
-			return err
-		}
+		p.answer(r, replies[own+i])
 	}
 	return p.owned(ctx, host, name, replies[1].Stdout)
 }
@@ -202,14 +200,16 @@ func runFrame(ctx context.Context, host providers.Host, name string, questions [
 	return replies, nil
 }
 
-func (p *prober) answer(r providers.Resource, reply providers.Reply) error {
+// answer records what a reply says of a resource. One that cannot be read, such as of a file that was damaged when the host lost
+// its power, makes its resource unknown and nothing else.
+func (p *prober) answer(r providers.Resource, reply providers.Reply) {
 	k, _ := p.hostKind(r)
 	v, err := k.Answer(r, reply)
 	if err != nil {
-		return &answerError{fmt.Errorf("host %s: %s: %w", r.Host, r.Addr, err)}
+		p.snap.set(r.Addr, providers.Live{Unknown: fmt.Sprintf("host %s: the answer cannot be read: %v", r.Host, err)})
+		return
 	}
 	p.snap.set(r.Addr, providers.Live{Value: v})
-	return nil
 }
 
 // owned finds what cxha once made on the host and the blueprint no longer has. Only then is a host asked a second time.
@@ -223,7 +223,7 @@ func (p *prober) owned(ctx context.Context, host providers.Host, name, records s
 	for record := range strings.Lines(records) {
 		addr, err := schema.ParseAddr(block.String() + "/" + strings.TrimSpace(record))
 		if err != nil {
-			return &answerError{fmt.Errorf("host %s: a record in %s: %w", name, providers.OwnedDir, err)}
+			return &recordError{fmt.Errorf("host %s: a record in %s cannot be read: %w\nIt tells what cxha made on the host: look at it there, and remove it if it is damaged", name, providers.OwnedDir, err)}
 		}
 		if _, wanted := p.model.Resources[addr]; wanted {
 			continue
@@ -245,9 +245,7 @@ func (p *prober) owned(ctx context.Context, host providers.Host, name, records s
 		return err
 	}
 	for i, r := range gone {
-		if err := p.answer(r, replies[i]); err != nil {
-			return err
-		}
+		p.answer(r, replies[i])
 	}
 	p.snap.addFound(gone...)
 	return nil

@@ -126,6 +126,9 @@ func (w *world) Answer(_ providers.Resource, reply providers.Reply) (cty.Value, 
 	if err != nil {
 		return cty.NilVal, err
 	}
+	if string(b) == "damaged" {
+		return cty.NilVal, errors.New("half a line")
+	}
 	content := cty.StringVal(string(b))
 	if strings.HasPrefix(string(b), "secret:") {
 		content = content.Mark(schema.Sensitive)

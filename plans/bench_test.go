@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -33,6 +34,9 @@ func benchSizes(b *testing.B, sizes []int, run func(b *testing.B, n int)) {
 	}
 }
 
+// budgets are those of a whole plan of so many resources (design.md §6). `make bench` puts them beside what was measured.
+var budgets = map[int]time.Duration{1000: 100 * time.Millisecond, 10000: time.Second}
+
 // BenchmarkDiff compares n resources.
 func BenchmarkDiff(b *testing.B) {
 	benchSizes(b, []int{100, 1000, 10000}, func(b *testing.B, n int) {
@@ -51,12 +55,15 @@ func BenchmarkDiff(b *testing.B) {
 				}
 			}
 		}
+		if t, ok := budgets[n]; ok {
+			b.ReportMetric(float64(t.Nanoseconds()), "budget-ns/op")
+		}
 	})
 }
 
 // BenchmarkWriteFile writes a plan of n changes.
 func BenchmarkWriteFile(b *testing.B) {
-	benchSizes(b, []int{100, 1000, 10000}, func(b *testing.B, n int) {
+	benchSizes(b, []int{100, 1000}, func(b *testing.B, n int) {
 		p := changes(b, n)
 		for b.Loop() {
 			if err := plans.WriteFile(io.Discard, p, fileOptions); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/plans"
@@ -222,7 +223,7 @@ func TestWriteFileReportsItsWriter(t *testing.T) {
 	}
 }
 
-// FuzzReadFile checks that nothing breaks the reader, and that what it reads it writes and reads again as the same bytes.
+// FuzzReadFile checks that nothing breaks the reader, and that what it reads it writes, formatted, and reads again as the same bytes.
 func FuzzReadFile(f *testing.F) {
 	f.Add(minimal)
 	f.Add(write(f, makePlan(f, sampleResources()...)))
@@ -234,13 +235,17 @@ func FuzzReadFile(f *testing.F) {
 			return
 		}
 		once := rewrite(t, file)
+		if formatted := string(hclwrite.Format([]byte(once))); formatted != once {
+			t.Errorf("written\n%s\nas the formatter has it\n%s", once, formatted)
+		}
 		if twice := rewrite(t, read(t, once)); once != twice {
 			t.Errorf("written\n%s\nread and written again\n%s", once, twice)
 		}
 	})
 }
 
-// FuzzFileRoundTrip checks that plans of all kinds of values come back as they were written, and that a plan fits its own file.
+// FuzzFileRoundTrip checks that plans of all kinds of values are written as the formatter would and come back as they were, and
+// that a plan fits its own file.
 func FuzzFileRoundTrip(f *testing.F) {
 	f.Add([]byte{}, []byte{}, uint8(0))
 	f.Add([]byte("\x05\x01\x00\x03\x05\x06\x07\x02\x04\x06\x08\x09\x03\x02\x01\x05\x06\x07\x08\x09"), []byte("\x06\x06\x06\x06\x06\x06\x06\x06"), uint8(2))
@@ -256,6 +261,9 @@ func FuzzFileRoundTrip(f *testing.F) {
 		}
 		p := makePlan(t, r)
 		src := write(t, p)
+		if formatted := string(hclwrite.Format([]byte(src))); formatted != src {
+			t.Fatalf("written\n%s\nas the formatter has it\n%s", src, formatted)
+		}
 		file := read(t, src)
 		if again := rewrite(t, file); again != src {
 			t.Fatalf("written\n%s\nread and written again\n%s", src, again)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -11,11 +12,18 @@ import (
 	"github.com/expertflow/cxha/engine/graph/graphtest"
 )
 
+// budgets are, by number of nodes, those of a whole plan and of the executor (design.md §6): the graph is a small part of both.
+// `make bench` puts them beside what was measured.
+var budgets = map[int]time.Duration{1000: 100 * time.Millisecond, 10000: time.Second}
+
 func benchSizes(b *testing.B, run func(b *testing.B, n int)) {
 	for _, n := range graphtest.Sizes() {
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			run(b, n)
+			if t, ok := budgets[n]; ok {
+				b.ReportMetric(float64(t.Nanoseconds()), "budget-ns/op")
+			}
 		})
 	}
 }

@@ -1,9 +1,10 @@
 package graph
 
 import (
-	"cmp"
 	"math/big"
 	"slices"
+
+	"github.com/hashicorp/hcl/v2"
 )
 
 // Reduced returns the graph without the edges that follow from others.
@@ -17,7 +18,7 @@ func (g *Graph[K]) Reduced() *Graph[K] {
 func (g *Graph[K]) Keep(keep func(K) bool) (*Graph[K], error) { return g.keep(keep), nil }
 
 func (g *Graph[K]) keep(keep func(K) bool) *Graph[K] {
-	r := &reducer{kept: make([]int, g.Len()), nearest: make([][]edge, g.Len())}
+	r := &reducer{kept: make([]int, g.Len()), nearest: make([][]int, g.Len()), at: make([]*hcl.Range, g.Len())}
 	var keys []K
 	for id, k := range g.keys {
 		r.kept[id] = -1
@@ -32,45 +33,61 @@ func (g *Graph[K]) keep(keep func(K) bool) *Graph[K] {
 
 // reducer finds for one node after the other, in order, the kept ones that it needs and no other kept one stands between.
 type reducer struct {
-	kept    []int      // by node: its number among the kept ones, -1: not kept
-	nearest [][]edge   // by node that is not kept: edges to the kept ones that it stands for
-	needs   [][]edge   // by kept node
-	below   []*big.Int // by kept node, as bit set: all kept ones that it needs, and itself
+	kept    []int        // by node: its number among the kept ones, -1: not kept
+	nearest [][]int      // by node that is not kept: the kept ones that it stands for, in order
+	needs   [][]edge     // by kept node
+	below   []*big.Int   // by kept node, as bit set: all kept ones that it needs, and itself
+	found   []int        // candidates of the node that is added
+	at      []*hcl.Range // by kept node: range of the candidate, nil: it is none
 }
 
 func (r *reducer) add(id int, needs []edge) {
-	var candidates []edge
-	for _, e := range needs {
+	r.found = r.found[:0]
+	for i := range needs {
+		e := &needs[i]
 		if to := r.kept[e.to]; to >= 0 {
-			candidates = append(candidates, edge{to: to, at: e.at})
+			r.candidate(to, &e.at)
 			continue
 		}
-		for _, n := range r.nearest[e.to] {
-			candidates = append(candidates, edge{to: n.to, at: e.at})
+		for _, to := range r.nearest[e.to] {
+			r.candidate(to, &e.at)
 		}
 	}
-	chosen, below := r.choose(candidates)
+	chosen, below := r.choose()
 	if r.kept[id] < 0 {
 		r.nearest[id] = chosen
-		return
+	} else {
+		edges := make([]edge, len(chosen))
+		for i, to := range chosen {
+			edges[i] = edge{from: r.kept[id], to: to, at: *r.at[to]}
+		}
+		r.needs = append(r.needs, edges)
+		r.below = append(r.below, below.SetBit(below, r.kept[id], 1))
 	}
-	for i := range chosen {
-		chosen[i].from = r.kept[id]
+	for _, to := range r.found {
+		r.at[to] = nil
 	}
-	r.needs = append(r.needs, chosen)
-	r.below = append(r.below, below.SetBit(below, r.kept[id], 1))
+}
+
+func (r *reducer) candidate(to int, at *hcl.Range) {
+	switch before := r.at[to]; {
+	case before == nil:
+		r.found = append(r.found, to)
+		r.at[to] = at
+	case before != at && compareRanges(*at, *before) < 0:
+		r.at[to] = at
+	}
 }
 
 // choose returns the candidates that do not follow from others, in order, and all kept ones that they lead to.
-func (r *reducer) choose(candidates []edge) ([]edge, *big.Int) {
-	// From the last in order to the first: only later ones can need earlier ones.
-	slices.SortFunc(candidates, func(a, b edge) int { return cmp.Or(b.to-a.to, compareRanges(a.at, b.at)) })
-	var chosen []edge
+func (r *reducer) choose() ([]int, *big.Int) {
+	slices.Sort(r.found)
+	var chosen []int
 	below := new(big.Int)
-	for _, c := range candidates {
-		if below.Bit(c.to) == 0 {
-			below.Or(below, r.below[c.to])
-			chosen = append(chosen, c)
+	for _, to := range slices.Backward(r.found) { // only later ones can need earlier ones
+		if below.Bit(to) == 0 {
+			below.Or(below, r.below[to])
+			chosen = append(chosen, to)
 		}
 	}
 	slices.Reverse(chosen)

@@ -163,11 +163,12 @@ func (b *nodeBuilder) service() {
 	desired := map[string]cty.Value{
 		"unit": cty.StringVal("rke2-" + b.role()), "enabled": cty.True, "state": cty.StringVal(stateActive),
 		"version": cty.StringVal(b.bp.Cluster.Version), "config": configDigest(b.options, b.dropIns, b.registries),
-		"server_token": cty.NullVal(cty.String), "agent_token": unknown,
+		"server_token": cty.NullVal(cty.String), "agent_token": unknown, "ranges": cty.NullVal(cty.String),
 	}
 	inputs := map[string]providers.Input{"agent_token": {From: b.tokens(), Attr: "agent_digest"}}
 	if b.server() {
 		desired["server_token"] = unknown
+		desired["ranges"] = cty.StringVal(fmt.Sprintf("pods in %s and services in %s", b.bp.Cluster.PodCIDR, b.bp.Cluster.ServiceCIDR))
 		inputs["server_token"] = providers.Input{From: b.tokens(), Attr: "server_digest"}
 	} else {
 		at := b.bp.Cluster.Source.Attr("endpoint")

@@ -93,7 +93,9 @@ func (install) Answer(r providers.Resource, reply providers.Reply) (cty.Value, e
 	}
 	v["type"] = cty.StringVal(typ)
 	v["complete"] = cty.BoolVal(version != "" && units[typ] && said["uninstall"] != "" && said["installing"] == "")
-	if !r.Desired.IsNull() {
+	if r.Desired.IsNull() { // nobody says what it should be: it is only to be removed
+		v["type"], v["complete"] = cty.NullVal(cty.String), cty.NullVal(cty.Bool)
+	} else {
 		v["script"], v["artifacts"] = r.Desired.GetAttr("script"), r.Desired.GetAttr("artifacts")
 	}
 	return cty.ObjectVal(v), nil

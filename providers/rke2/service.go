@@ -26,10 +26,11 @@ var serviceObject = cty.Object(map[string]cty.Type{
 	"unit": cty.String, "enabled": cty.Bool, "state": cty.String,
 	// What the running process was started with: the version, and digests of the configuration and the tokens.
 	"version": cty.String, "config": cty.String, "server_token": cty.String, "agent_token": cty.String,
+	"ranges": cty.String, // of pods and services; a server's only
 })
 
 // startedWith are the attributes that a start sets.
-var startedWith = []string{"version", "config", "server_token", "agent_token"}
+var startedWith = []string{"version", "config", "server_token", "agent_token", "ranges"}
 
 const stateActive = "active"
 
@@ -105,17 +106,22 @@ func runs(state string) bool {
 	return state == stateActive || state == "activating" || state == "reloading"
 }
 
-// Explain says in words what makes a start or restart necessary.
+// Explain says in words what makes a start or restart necessary. It refuses other address ranges for a cluster that runs: its
+// nodes, pods and Services have addresses of the ranges that it was made with, and a restart changes none of them (domain.md §2.5).
 func (service) Explain(c plans.Change) (plans.Reason, error) {
 	if c.Before.IsNull() || c.After.IsNull() {
 		return c.Reason, nil
+	}
+	if from, to := word(c.Before, "ranges"), word(c.After, "ranges"); from != "" && from != to {
+		return c.Reason, fmt.Errorf("host %s: the cluster runs with %s, and the blueprint asks for %s; nodes, pods and Services keep their addresses, "+
+			"so RKE2 cannot change the ranges of a cluster that exists: put pod_cidr and service_cidr back, or build a new cluster", c.Host, from, to)
 	}
 	unit, state := word(c.After, "unit"), word(c.Before, "state")
 	text := ""
 	switch {
 	case !runs(state):
 		text = fmt.Sprintf("%s is %s", unit, state)
-	case word(c.Before, "config") == "":
+	case word(c.Before, "config") == "" || !same(c, "ranges"):
 		text = fmt.Sprintf("%s runs, and it is not known with what configuration it was started: it restarts", unit)
 	case !same(c, "version"):
 		text = fmt.Sprintf("%s runs with version %s: it restarts", unit, word(c.Before, "version"))

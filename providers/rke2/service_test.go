@@ -152,3 +152,29 @@ func FuzzAwait(f *testing.F) {
 		}
 	})
 }
+
+func TestRangesOfARunningClusterStay(t *testing.T) {
+	t.Parallel()
+	rs := providertest.Compile(t, rke2.New(rke2.Options{}), sample())
+	k := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service").(providers.Explainer)
+	server := filled(rs["control_plane.cp1/rke2.service"], map[string]string{"agent_token": "d1", "server_token": "d2"}).Desired
+	agent := filled(rs["worker.w1/rke2.service"], map[string]string{"agent_token": "d1"}).Desired
+	other := cty.StringVal("pods in 10.52.0.0/16 and services in 10.43.0.0/16")
+	for name, c := range map[string]struct {
+		before, after cty.Value
+		refused       bool
+	}{
+		"other pods":     {server, withAttr(server, "ranges", other), true},
+		"not known":      {withAttr(server, "ranges", cty.NullVal(cty.String)), server, false},
+		"other version":  {withAttr(server, "version", cty.StringVal("v1.35.6+rke2r1")), server, false},
+		"a worker's own": {withAttr(agent, "version", cty.StringVal("v1.35.6+rke2r1")), agent, false},
+	} {
+		_, err := k.Explain(plans.Change{Addr: rs["control_plane.cp1/rke2.service"].Addr, Host: "cp1", Action: plans.Update, Before: c.before, After: c.after})
+		if (err != nil) != c.refused {
+			t.Errorf("%s: the answer is %v, refused should be %v", name, err, c.refused)
+		}
+		if err != nil && !strings.Contains(err.Error(), "put pod_cidr and service_cidr back") {
+			t.Errorf("%s: the refusal does not say what to do: %v", name, err)
+		}
+	}
+}
