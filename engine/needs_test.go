@@ -26,23 +26,26 @@ func TestRequiresAreTheNearestChanges(t *testing.T) {
 		actions[c.Addr] = c.Action
 	}
 	graph := graphtest.Layered(l.n)
-	var search func(found map[schema.Addr]bool, i int)
-	search = func(found map[schema.Addr]bool, i int) {
-		for _, to := range graph[i] {
-			if actions[l.addr(to)] == plans.NoOp {
-				search(found, to)
-			} else {
+	search := func(from int) []schema.Addr {
+		found, seen := map[schema.Addr]bool{}, map[int]bool{}
+		for todo := slices.Clone(graph[from]); len(todo) > 0; todo = todo[1:] {
+			to := todo[0]
+			switch {
+			case seen[to]:
+			case actions[l.addr(to)] == plans.NoOp:
+				todo = append(todo, graph[to]...)
+			default:
 				found[l.addr(to)] = true
 			}
+			seen[to] = true
 		}
+		return slices.SortedFunc(maps.Keys(found), schema.Addr.Compare)
 	}
 	want := map[schema.Addr][]schema.Addr{}
 	for i := range l.n {
-		found := map[schema.Addr]bool{}
 		if actions[l.addr(i)] != plans.NoOp {
-			search(found, i)
+			want[l.addr(i)] = search(i)
 		}
-		want[l.addr(i)] = slices.SortedFunc(maps.Keys(found), schema.Addr.Compare)
 	}
 	most := 0
 	for _, c := range p.Plan.Changes {

@@ -163,10 +163,10 @@ func blockedReason(cause schema.Addr, deferred bool) plans.Reason {
 }
 
 func explain(change *plans.Change, kind providers.Kind, delta plans.Delta) error {
-	switch {
-	case change.Action == plans.Create:
+	switch change.Action {
+	case plans.Create:
 		change.Reason = plans.Reason{Code: plans.Absent, Text: "not there"}
-	case change.Action == plans.Delete:
+	case plans.Delete:
 		change.Reason = plans.Reason{Code: plans.Removed, Text: "made by cxha, no longer in the blueprint"}
 	default:
 		var paths []string

@@ -51,3 +51,29 @@ func TestRecordOfAStartOutlivesReboots(t *testing.T) {
 		})
 	}
 }
+
+func TestDamagedRecordIsRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		damage string
+		change bool
+	}{
+		"half a line at its end": {"printf 'started_inv' >> /var/lib/cxha/rke2-started", false},
+		"nothing but damage":     {"printf 'half a li' > /var/lib/cxha/rke2-started", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run, service := providertest.Relocated(t), cases(t)["service"]
+			if reply, err := run(t.Context(), service.Prepare); err != nil || reply.Exit != 0 {
+				t.Fatalf("%v, exit code %d: %s", err, reply.Exit, reply.Stderr)
+			}
+			providertest.Converge(t, run, service.Kind, service.Resource)
+			if reply, err := run(t.Context(), c.damage); err != nil || reply.Exit != 0 {
+				t.Fatalf("%v, exit code %d: %s", err, reply.Exit, reply.Stderr)
+			}
+			if got, ok := providertest.Changes(t, run, service.Kind, service.Resource); ok != c.change {
+				t.Errorf("a change is planned: %v (%s), want %v", ok, got.Reason.Text, c.change)
+			}
+		})
+	}
+}

@@ -41,10 +41,11 @@ func (service) Type() providers.Type {
 // filesDigest is sh text for one word that changes with any file that RKE2 reads when it starts.
 const filesDigest = `$(cd ` + configDir + ` 2>/dev/null && sha256sum config.yaml config.yaml.d/*.yaml registries.yaml server-token agent-token 2>/dev/null | sha256sum | cut -c 1-64)`
 
-// Question prints the unit's state, the record of the last start, and the digest of the files as they are.
+// Question prints the unit's state, the record of the last start, and the digest of the files as they are. Of a record that was
+// damaged when the host lost its power, the whole lines count.
 func (service) Question(r providers.Resource) string {
 	return fmt.Sprintf(`systemctl show -p LoadState,UnitFileState,ActiveState,SubState,InvocationID %s 2>/dev/null || echo LoadState=not-found
-[ ! -f %[2]s ] || cat %[2]s
+[ ! -f %[2]s ] || grep '^started_[a-z_]*=' %[2]s || :
 echo files=%[3]s
 `, word(r.Desired, "unit")+".service", startedRecord, filesDigest)
 }
