@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -62,6 +63,9 @@ Ctrl-C once finishes what runs and starts nothing new; twice stops at once.`,
 }
 
 func runApply(stop *Interrupts, env Env, o applyOptions) error {
+	if o.parallel < 0 || o.perHost < 0 {
+		return invalid("apply: --parallel and --per-host take numbers from 1 on")
+	}
 	info, err := os.Stat(o.dir)
 	if err != nil {
 		return invalid("%w", err)
@@ -100,13 +104,11 @@ func (a *applier) blueprint() error {
 		if err != nil {
 			return err
 		}
-		if round == 1 || planned.Plan.Summary().Total() > 0 {
-			if err := a.show(planned.Plan); err != nil {
-				return err
-			}
+		if err := a.show(planned.Plan); err != nil {
+			return err
 		}
 		if planned.Plan.Summary().Total() == 0 {
-			return a.nothingLeft(planned.Plan)
+			return nothingLeft(planned.Plan, round > 1)
 		}
 		if err := a.confirm(planned.Plan); err != nil {
 			return err
@@ -151,12 +153,18 @@ func (a *applier) close() {
 	a.site.close()
 }
 
-// nothingLeft ends a run without changes: well, unless something could not be seen.
-func (a *applier) nothingLeft(p *plans.Plan) error {
-	if n := p.Summary().Unknown; n > 0 {
-		return &exitError{code: ExitPartly, err: fmt.Errorf("apply: %d resources could not be seen; nothing else is left to do", n)}
+// nothingLeft ends a run when nothing is left to do: well, unless something could not be seen. worked tells whether something
+// was done before.
+func nothingLeft(p *plans.Plan, worked bool) error {
+	n := p.Summary().Unknown
+	if n == 0 {
+		return nil
 	}
-	return nil
+	code := ExitFailed
+	if worked {
+		code = ExitPartly
+	}
+	return &exitError{code: code, err: fmt.Errorf("apply: %d resources could not be seen; nothing else is left to do", n)}
 }
 
 func hasDeferred(p *plans.Plan) bool {
@@ -180,6 +188,9 @@ func (a *applier) file(name string) error {
 		return exit(ExitInvalid)
 	}
 	a.o.dir = filepath.Join(filepath.Dir(name), filepath.FromSlash(reviewed.Blueprint))
+	if _, err := os.Stat(a.o.dir); err != nil {
+		return invalid("plan file %s: its blueprint is not there: %w\nthe blueprint's path in the file is relative to the file: move both together", name, err)
+	}
 	if err := a.open(); err != nil {
 		return err
 	}
@@ -195,7 +206,8 @@ func (a *applier) file(name string) error {
 		}
 		return exit(ExitStale)
 	}
-	if err := a.approveDestroy(planned.Plan); err != nil {
+	// After a run that was cut off, what is left to be removed is less than what was reviewed and approved.
+	if err := a.approveDestroy(plans.ApprovalDigest(planned.Plan), reviewed.ApprovalDigest()); err != nil {
 		return err
 	}
 	only := map[schema.Addr]bool{}
@@ -204,7 +216,7 @@ func (a *applier) file(name string) error {
 	}
 	a.printer.Fits(len(check.Run), len(check.Done))
 	if len(check.Run) == 0 {
-		return a.nothingLeft(planned.Plan)
+		return nothingLeft(planned.Plan, len(check.Done) > 0)
 	}
 	ledger, err := a.apply(planned, only)
 	if err != nil {
@@ -244,7 +256,7 @@ func verdict(l *engine.Ledger) error {
 }
 
 func (a *applier) confirm(p *plans.Plan) error {
-	if err := a.approveDestroy(p); err != nil {
+	if err := a.approveDestroy(plans.ApprovalDigest(p)); err != nil {
 		return err
 	}
 	if a.o.yes {
@@ -261,9 +273,10 @@ func (a *applier) confirm(p *plans.Plan) error {
 	return nil
 }
 
-func (a *applier) approveDestroy(p *plans.Plan) error {
-	digest := plans.ApprovalDigest(p)
-	if digest == a.o.approve || digest == "" {
+// approveDestroy refuses to go on unless the removals with this digest were approved, by it or by one of the others that
+// stand for more than these.
+func (a *applier) approveDestroy(digest string, others ...string) error {
+	if digest == "" || digest == a.o.approve || (a.o.approve != "" && slices.Contains(others, a.o.approve)) {
 		return nil
 	}
 	if a.o.approve == "" {

@@ -28,6 +28,9 @@ func (p *Printer) planText(f *plans.File, commands map[string]string) {
 				p.printf("%s", indent(text, "        $ "))
 			}
 		}
+		for _, u := range s.unknown {
+			p.printf("  %s %s  %s\n", p.symbol(plans.Unknown), strings.Join(u.names, ", "), p.out.dim(u.reason))
+		}
 	}
 	p.printf("\n%s\n", p.out.bold(SummaryLine(f.Summary)))
 	if digest := f.ApprovalDigest(); digest != "" {
@@ -39,6 +42,28 @@ func (p *Printer) planText(f *plans.File, commands map[string]string) {
 type section struct {
 	title   string
 	changes []plans.FileChange
+	unknown []*unknown
+}
+
+// unknown is what of a section cannot be known for one reason: a host that does not answer has one for all it holds.
+type unknown struct {
+	reason string
+	names  []string
+}
+
+func (s *section) add(c plans.FileChange) {
+	if c.Action != plans.Unknown {
+		s.changes = append(s.changes, c)
+		return
+	}
+	reason := reasonLine(c)
+	for _, u := range s.unknown {
+		if u.reason == reason {
+			u.names = append(u.names, resourceName(c))
+			return
+		}
+	}
+	s.unknown = append(s.unknown, &unknown{reason: reason, names: []string{resourceName(c)}})
 }
 
 // sections puts changes together by block, in the order in which the blocks come first.
@@ -56,7 +81,7 @@ func sections(changes []plans.FileChange) []*section {
 			byTitle[title] = s
 			all = append(all, s)
 		}
-		s.changes = append(s.changes, c)
+		s.add(c)
 	}
 	return all
 }
@@ -71,7 +96,7 @@ func SummaryLine(s plans.Summary) string {
 }
 
 func (p *Printer) change(c plans.FileChange) {
-	p.printf("  %s %s  %s\n", p.symbol(c.Action), resourceName(c), p.out.dim(firstLine(printable(c.Reason.Text))))
+	p.printf("  %s %s  %s\n", p.symbol(c.Action), resourceName(c), p.out.dim(reasonLine(c)))
 	for _, a := range c.Attrs() {
 		for _, line := range attrLines(a, c.Action) {
 			p.printf("      %s\n", line)
@@ -94,6 +119,8 @@ func (p *Printer) symbol(a plans.Action) string {
 		return p.out.yellow(s)
 	}
 }
+
+func reasonLine(c plans.FileChange) string { return firstLine(printable(c.Reason.Text)) }
 
 // firstLine is a reason without its hints: those of a host that does not answer were printed once, with its warning.
 func firstLine(s string) string {

@@ -83,7 +83,7 @@ func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
 		if at.now != nodeAgain { // else its pods ended when the machine joined under its new name
 			after = put(typeDrain, drainValue(n, r.w.pods[r.name]), after...)
 		}
-		after = put(typeNode, nodeValue(r.name, isReady(n)), after...)
+		after = put(typeNode, nodeValue(r.name, internalIP(n), cty.NullVal(cty.Bool)), after...)
 	}
 	if r.entry.Address != "" && at.now != nodeAgain {
 		after = r.addHost(obs, at, after)

@@ -29,14 +29,15 @@ func (nodeKind) Type() providers.Type {
 		Object: cty.Object(map[string]cty.Type{
 			"node":       cty.String, // the node's name
 			"registered": cty.Bool,
-			"ready":      cty.Bool,
+			"ready":      cty.Bool,   // null for a node that is to be removed: it does not matter there
+			"address":    cty.String, // the node's internal IP address
 		}),
 		Cost: 30,
 	}
 }
 
-func nodeValue(name string, ready bool) cty.Value {
-	return cty.ObjectVal(map[string]cty.Value{"node": cty.StringVal(name), "registered": cty.True, "ready": cty.BoolVal(ready)})
+func nodeValue(name, address string, ready cty.Value) cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{"node": cty.StringVal(name), "registered": cty.True, "ready": ready, "address": cty.StringVal(address)})
 }
 
 func (k nodeKind) live(w *world, desired cty.Value) cty.Value {
@@ -44,7 +45,37 @@ func (k nodeKind) live(w *world, desired cty.Value) cty.Value {
 	if n == nil {
 		return absent(k)
 	}
-	return nodeValue(n.Name, isReady(n))
+	return nodeValue(n.Name, addressAs(n, desired.GetAttr("address").AsString()), cty.BoolVal(isReady(n)))
+}
+
+// addressAs returns the wanted address if the node has it, or none yet: kubelet reports its addresses a moment after it registered.
+func addressAs(n *corev1.Node, wanted string) string {
+	found := wanted
+	for _, a := range n.Status.Addresses {
+		switch {
+		case a.Type != corev1.NodeInternalIP:
+		case a.Address == wanted:
+			return wanted
+		case found == wanted:
+			found = a.Address
+		}
+	}
+	return found
+}
+
+// Explain refuses a node that is registered from another machine: the new one could not join under its name (domain.md
+// §2.13), and the old one would be forgotten with RKE2 on it.
+func (k nodeKind) Explain(c plans.Change) (plans.Reason, error) {
+	if c.Before.IsNull() || c.After.IsNull() {
+		return c.Reason, nil
+	}
+	is, wanted := c.Before.GetAttr("address").AsString(), c.After.GetAttr("address").AsString()
+	if is == wanted {
+		return c.Reason, nil
+	}
+	return c.Reason, fmt.Errorf("the node is registered with the address %s, and the blueprint has %s; "+
+		"if it shall move to another machine, take its block out of the blueprint and apply, so that the old machine is drained and cleaned, then put it in again; "+
+		"if it is the same machine with a new address, run `kubectl delete node %s` and apply: it registers anew", is, wanted, nodeOf(c.After))
 }
 
 // Apply waits until the node is Ready, or removes it.
@@ -60,7 +91,7 @@ func (k nodeKind) Apply(ctx context.Context, s providers.Session, c plans.Change
 		if err := api.awaitReady(ctx, name); err != nil {
 			return cty.NilVal, err
 		}
-		return nodeValue(name, true), nil
+		return c.After, nil
 	})
 }
 
