@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -226,7 +225,8 @@ func (r *run) onHost(ctx context.Context, k providers.HostKind, c plans.Change) 
 		return &CommandError{Host: c.Host, Addr: c.Addr, Script: commands.String(), Reply: reply}
 	}
 	if waits {
-		if err := r.await(ctx, host, c, aw.Await(c)); err != nil {
+		w := &waiting{run: r, host: host, change: c, await: aw.Await(c)}
+		if err := w.wait(ctx); err != nil {
 			return err
 		}
 		if reply, err = host.Run(ctx, check.script()); err != nil {
@@ -264,60 +264,6 @@ func verify(k providers.HostKind, res providers.Resource, c plans.Change, check 
 		paths = append(paths, a.Path)
 	}
 	return fmt.Errorf("host %s: %s: the commands ran, but the host does not show the result (%s: %s)", c.Host, c.Addr, delta.Action, strings.Join(paths, ", "))
-}
-
-func (r *run) await(ctx context.Context, host providers.Host, c plans.Change, a providers.Await) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.Limit, fmt.Errorf("not done after %s", a.Limit))
-	defer cancel()
-	ask := new(shell.Script).Add("%s", shell.Raw(a.Question))
-	tick := time.NewTicker(a.Every)
-	defer tick.Stop()
-	said := ""
-	for {
-		reply, err := host.Run(ctx, ask)
-		if err != nil {
-			return r.awaitFailed(ctx, host, c, a, said, err)
-		}
-		done, missing, err := a.Done(reply)
-		if err != nil {
-			return r.awaitFailed(ctx, host, c, a, "", err)
-		}
-		if done {
-			return nil
-		}
-		if missing != said {
-			said = missing
-			r.session.Progress(c.Addr, missing)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return r.awaitFailed(ctx, host, c, a, said, context.Cause(ctx))
-		}
-	}
-}
-
-// awaitFailed adds what the host can tell to the error of a wait.
-func (r *run) awaitFailed(ctx context.Context, host providers.Host, c plans.Change, a providers.Await, said string, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
-	if said != "" {
-		err = fmt.Errorf("%w; waiting for: %s", err, said)
-	}
-	e := &CommandError{Host: c.Host, Addr: c.Addr, Cause: err}
-	if a.OnLimit == "" || errors.Is(err, context.Canceled) {
-		return e
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	reply, runErr := host.Run(ctx, new(shell.Script).Add("%s", shell.Raw(a.OnLimit)))
-	if runErr != nil {
-		e.Cause = errors.Join(err, runErr)
-		return e
-	}
-	e.Reply = reply
-	return e
 }
 
 // ledger puts the walk's result in the order of the plan.

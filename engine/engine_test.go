@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -239,5 +240,32 @@ func TestRefusedChangeFailsThePlanWithItsReason(t *testing.T) {
 	}
 	if _, diags := engine.Plan(m, snap); len(diags) != 1 || !strings.Contains(diags.Error(), "worker.a/test.file: it may not be touched") {
 		t.Errorf("diagnostics %v", diags)
+	}
+}
+
+func TestWaitsUntilAChangeTookEffect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("a", "w1", "slow")
+	w.file("b", "w2", "broken")
+	var said []string
+	p, s := w.plan(t, func(e engine.Event) {
+		if e, ok := e.(engine.ChangeProgress); ok && e.Addr.Block.Name == "a" {
+			said = append(said, e.Text)
+		}
+	})
+	l, err := engine.Apply(t.Context(), p, s, engine.ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]engine.State{"a": engine.Done, "b": engine.Failed}, states(l)); diff != "" {
+		t.Fatal(diff)
+	}
+	if diff := cmp.Diff([]string{"look 1", "look 2"}, said); diff != "" {
+		t.Errorf("progress: %s", diff)
+	}
+	var failed *engine.CommandError
+	if !errors.As(l.Entries[1].Err, &failed) || !strings.Contains(failed.Error(), "it broke") || failed.Detail() != "the last lines of the log" {
+		t.Errorf("the failure is %v", l.Entries[1].Err)
 	}
 }

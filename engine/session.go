@@ -55,8 +55,7 @@ func (s *Session) Close() {
 	clear(s.conns)
 }
 
-// Host returns the connection to a host, opened at the first call. A failed attempt is not repeated within the session's
-// probe; forget lets the run try again.
+// Host returns the connection to a host, opened at the first call. A failed attempt is repeated by the next probe only.
 func (s *Session) Host(ctx context.Context, name string) (providers.Host, error) {
 	s.mu.Lock()
 	spec, known := s.specs[name]

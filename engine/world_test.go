@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -205,4 +206,25 @@ func (w *world) Explain(c plans.Change) (plans.Reason, error) {
 		return c.Reason, errors.New("it may not be touched")
 	}
 	return c.Reason, nil
+}
+
+// Await lets contents that begin with "slow" take three looks, and "broken" fail at the second.
+func (w *world) Await(c plans.Change) providers.Await {
+	content := schema.Plain(c.After.GetAttr("content")).AsString()
+	looks := 0
+	return providers.Await{
+		Question: "echo look", Every: time.Millisecond, Limit: time.Minute, OnLimit: "echo the last lines of the log",
+		Done: func(reply providers.Reply) (bool, string, error) {
+			looks++
+			switch {
+			case reply.Stdout != "look\n":
+				return false, "", fmt.Errorf("asked for a look and got %q", reply.Stdout)
+			case strings.HasPrefix(content, "broken") && looks == 2:
+				return false, "", errors.New("it broke")
+			case strings.HasPrefix(content, "slow"), strings.HasPrefix(content, "broken"):
+				return looks == 3, fmt.Sprintf("look %d", looks), nil
+			}
+			return true, "", nil
+		},
+	}
 }

@@ -69,17 +69,29 @@ It looks at the machines as they are: there is no state file.
 		newPlanCommand(stop, env), newApplyCommand(stop, env), newShowCommand(env), newStatusCommand(stop, env),
 		newGraphCommand(env), newValidateCommand(env), newOutputCommand(env),
 	)
-	for _, c := range root.Commands() {
-		c.Long += "\n\n" + exitHelp
-		args := c.Args
-		c.Args = func(cmd *cobra.Command, given []string) error {
-			if err := args(cmd, given); err != nil {
-				return invalid("%w\nrun '%s --help' for its arguments", err, cmd.CommandPath())
-			}
-			return nil
-		}
-	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	describe(root.Commands())
 	return root
+}
+
+// describe adds the exit codes to every command's help, and gives a wrong number of arguments the right one of them.
+func describe(commands []*cobra.Command) {
+	for _, c := range commands {
+		if c.Long == "" {
+			c.Long = c.Short + "."
+		}
+		c.Long += "\n\n" + exitHelp
+		if args := c.Args; args != nil {
+			c.Args = func(cmd *cobra.Command, given []string) error {
+				if err := args(cmd, given); err != nil {
+					return invalid("%w\nrun '%s --help' for its arguments", err, cmd.CommandPath())
+				}
+				return nil
+			}
+		}
+		describe(c.Commands())
+	}
 }
 
 func noSuchCommand(cmd *cobra.Command, args []string) error {
