@@ -7,7 +7,7 @@ import (
 )
 
 func newGraphCommand(env Env) *cobra.Command {
-	format := "dot"
+	var format string
 	cmd := offlineCommand{
 		name:  "graph",
 		short: "Draw the blueprint's resources and what they need",
@@ -23,6 +23,6 @@ func newGraphCommand(env Env) *cobra.Command {
 			return err
 		},
 	}.command(env)
-	cmd.Flags().StringVar(&format, "format", format, "`form` of the output: dot, mermaid or text")
+	addFormatFlag(cmd, &format, "dot", "mermaid", "text")
 	return cmd
 }

@@ -94,6 +94,15 @@ func describe(commands []*cobra.Command) {
 	}
 }
 
+// addFormatFlag adds --format with its values, which completion knows. The first one is the default.
+func addFormatFlag(cmd *cobra.Command, to *string, values ...string) {
+	last := len(values) - 1
+	cmd.Flags().StringVar(to, "format", values[0], fmt.Sprintf("`form` of the output: %s or %s", strings.Join(values[:last], ", "), values[last]))
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(fmt.Sprintf("flag format: %v; this is a bug in cxha", err))
+	}
+}
+
 func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

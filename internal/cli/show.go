@@ -28,7 +28,7 @@ func newShowCommand(env Env) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return runShow(env, args[0], o) },
 	}
-	cmd.Flags().StringVar(&o.format, "format", "text", "`form` of the output: text, json or markdown")
+	addFormatFlag(cmd, &o.format, showFormats...)
 	o.addColorFlag(cmd)
 	return cmd
 }
