@@ -72,6 +72,6 @@ func isEvent(line string) bool {
 // cxha is the program: this test binary under another name, as testscript makes it.
 func cxha(args ...string) *exec.Cmd {
 	cmd := exec.Command("cxha", args...)
-	cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	cmd.Env = append(os.Environ(), "NO_COLOR=1", "GORACE="+noRaceSleep)
 	return cmd
 }

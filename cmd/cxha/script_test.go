@@ -16,6 +16,9 @@ import (
 	"github.com/expertflow/cxha/internal/cli"
 )
 
+// noRaceSleep keeps programs under the race detector from sleeping for a second before they end.
+const noRaceSleep = "atexit_sleep_ms=0"
+
 var update = flag.Bool("update", false, "rewrite the expected parts of the scripts")
 
 func TestMain(m *testing.M) {
@@ -29,6 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("GORACE", noRaceSleep)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
@@ -43,6 +47,7 @@ func TestIntegrationScripts(t *testing.T) {
 		Dir: "testdata/cluster", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("GORACE", noRaceSleep)
 			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+filepath.Dir(binary))
 			// Unix sockets have short names: the work directories of tests do not.
 			dir, err := os.MkdirTemp("", "cxha")

@@ -94,7 +94,7 @@ func when(ts *testscript.TestScript, binary string, args []string) {
 var signals = map[string]os.Signal{"SIGINT": os.Interrupt, "SIGKILL": os.Kill}
 
 func environ(ts *testscript.TestScript) []string {
-	return append(os.Environ(), "PATH="+ts.Getenv("PATH"), "NO_COLOR=1", "HOME="+ts.Getenv("HOME"))
+	return append(os.Environ(), "PATH="+ts.Getenv("PATH"), "NO_COLOR=1", "GORACE="+noRaceSleep, "HOME="+ts.Getenv("HOME"))
 }
 
 // follow runs a command and hands every line of its stdout, counted from 0, to each. It returns the lines and the exit code;
