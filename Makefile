@@ -27,7 +27,7 @@ sandbox:
 	cd sandbox && go build -v -o ../bin/cxha-sandbox ./cmd/cxha-sandbox 2>&1 | $(PROGRESS)
 
 test: build ## run every test: unit, scripts, and the integration tests on the sandbox
-	go test $(RACE) -parallel 6 -timeout 20m ./...
+	go test $(RACE) -parallel 8 -timeout 20m ./...
 	cd sandbox && go test -timeout 15m ./...
 
 demo: build ## bring up the guide's cluster in the sandbox, break it, mend it
@@ -36,8 +36,8 @@ demo: build ## bring up the guide's cluster in the sandbox, break it, mend it
 bench: ## run the benchmarks; the table at the end has each beside its budget
 	go test -run '^$$' -bench . -benchtime 2x -count 3 -p 1 ./engine/... ./plans ./internal/remote | awk -f tools/bench.awk
 
-soak: build ## kill an apply after every single event of it; takes about an hour
-	CXHA_SOAK=1 go test -timeout 4h -run TestIntegrationKill -v ./cmd/cxha
+soak: build ## kill an apply after every single event of it; takes some minutes
+	CXHA_SOAK=1 go test -timeout 4h -parallel 8 -run TestIntegrationKill -v ./cmd/cxha
 
 lint: ## run the linters
 	$(LINT) run ./...
