@@ -25,50 +25,57 @@ type DrawOptions[K Key] struct {
 	Label  func(K) string // text of a node; nil: its String
 }
 
+// dialect is how a language writes the parts of a drawing. The verbs of box are number and title, of node indent, number and
+// label, of edge the two numbers.
+type dialect struct {
+	head, box, endBox, node, edge, foot string
+
+	quote func(string) string
+}
+
 // DOT returns the graph in Graphviz' language. Arrows point to what is needed.
 func (g *Graph[K]) DOT(o DrawOptions[K]) string {
-	var b strings.Builder
-	b.WriteString("digraph {\n  rankdir = BT\n  node [shape = box]\n")
-	for i, box := range g.boxes(o) {
-		indent := "  "
-		if box.title != "" {
-			fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label = %s\n", i, dotQuote(box.title))
-			indent = "    "
-		}
-		for _, id := range box.ids {
-			fmt.Fprintf(&b, "%sn%d [label = %s]\n", indent, id, dotQuote(g.label(o, id)))
-		}
-		if box.title != "" {
-			b.WriteString("  }\n")
-		}
-	}
-	for _, e := range g.drawn(o) {
-		fmt.Fprintf(&b, "  n%d -> n%d\n", e.from, e.to)
-	}
-	b.WriteString("}\n")
-	return b.String()
+	return g.draw(o, dialect{
+		head:  "digraph {\n  rankdir = BT\n  node [shape = box]\n",
+		box:   "  subgraph cluster_%d {\n    label = %s\n",
+		node:  "%sn%d [label = %s]\n",
+		edge:  "  n%d -> n%d\n",
+		foot:  "}\n",
+		quote: dotQuote, endBox: "  }\n",
+	})
 }
 
 // Mermaid returns the graph in Mermaid's language. Arrows point to what is needed.
 func (g *Graph[K]) Mermaid(o DrawOptions[K]) string {
+	return g.draw(o, dialect{
+		head:  "flowchart BT\n",
+		box:   "  subgraph g%d[%s]\n",
+		node:  "%sn%d[%s]\n",
+		edge:  "  n%d --> n%d\n",
+		quote: mermaidQuote, endBox: "  end\n",
+	})
+}
+
+func (g *Graph[K]) draw(o DrawOptions[K], d dialect) string {
 	var b strings.Builder
-	b.WriteString("flowchart BT\n")
+	b.WriteString(d.head)
 	for i, box := range g.boxes(o) {
 		indent := "  "
 		if box.title != "" {
-			fmt.Fprintf(&b, "  subgraph g%d[%s]\n", i, mermaidQuote(box.title))
+			fmt.Fprintf(&b, d.box, i, d.quote(box.title))
 			indent = "    "
 		}
 		for _, id := range box.ids {
-			fmt.Fprintf(&b, "%sn%d[%s]\n", indent, id, mermaidQuote(g.label(o, id)))
+			fmt.Fprintf(&b, d.node, indent, id, d.quote(g.label(o, id)))
 		}
 		if box.title != "" {
-			b.WriteString("  end\n")
+			b.WriteString(d.endBox)
 		}
 	}
 	for _, e := range g.drawn(o) {
-		fmt.Fprintf(&b, "  n%d --> n%d\n", e.from, e.to)
+		fmt.Fprintf(&b, d.edge, e.from, e.to)
 	}
+	b.WriteString(d.foot)
 	return b.String()
 }
 
