@@ -87,7 +87,7 @@ func TestBastionFails(t *testing.T) {
 		"host off": {change: func(_ *testing.T, _ *sshtest.World, _, h *sshtest.Host) { h.Off() },
 			check: unreachable, says: "cannot connect to it: "},
 		"host silent": {change: func(_ *testing.T, _ *sshtest.World, _, h *sshtest.Host) { h.Cut() },
-			check: unreachable, says: "within 2s", timeout: 2 * time.Second},
+			check: unreachable, says: "within 10s", timeout: 10 * time.Second},
 		"host unknown": {change: func(t *testing.T, w *sshtest.World, b, _ *sshtest.Host) {
 			rewrite(t, w.KnownHosts(), b.KnownHostsLine())
 		},
@@ -151,7 +151,7 @@ func TestBastionLostWhileCommandRuns(t *testing.T) {
 func TestBastionSilent(t *testing.T) {
 	t.Parallel()
 	w, b, hosts := site(t, 2, sshtest.Options{}, sshtest.Options{Handler: echo})
-	c := connector(t, remote.Options{Timeout: 2 * time.Second})
+	c := connector(t, remote.Options{Timeout: 10 * time.Second})
 	connect(t, c, w.Spec(hosts[0]))
 	b.Cut()
 	_, err := c.Connect(within(t), w.Spec(hosts[1]))

@@ -238,14 +238,14 @@ func TestRunGivesUpSilentHost(t *testing.T) {
 		<-x.Context.Done()
 		return 0
 	}})
-	host := connect(t, connector(t, remote.Options{KeepAlive: 50 * time.Millisecond}), w.Spec(h))
+	host := connect(t, connector(t, remote.Options{KeepAlive: time.Second}), w.Spec(h))
 	go func() {
 		<-started
 		h.Cut()
 	}()
 	_, err := host.Run(within(t), script("true"))
 	e := as[*remote.RunError](t, err)
-	if !e.Unknown || !strings.Contains(e.Reason, "no sign of life for 150ms") {
+	if !e.Unknown || !strings.Contains(e.Reason, "no sign of life for 3s") {
 		t.Errorf("got %v", err)
 	}
 	h.Drop()

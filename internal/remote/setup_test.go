@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 func connector(t testing.TB, o remote.Options) *remote.Connector {
 	t.Helper()
