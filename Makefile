@@ -9,6 +9,8 @@ MAKEFLAGS += --no-builtin-rules
 export CXHA_SANDBOX := $(CURDIR)/bin/cxha-sandbox
 # The race detector needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$(go env CGO_ENABLED)" = 1 ] && echo -race)
+# Debug information takes most of the linker's time, and vet runs in `make verify`.
+QUICK := -ldflags=-w -vet=off
 # Counts the packages that `go build -v` names, and passes everything else on.
 PROGRESS := awk '/^[a-zA-Z0-9._\/@~-]+$$/ { n++; if (n % 200 == 0) { print "  " n " packages compiled"; fflush() } next } { print; fflush() }'
 
@@ -24,16 +26,16 @@ build: sandbox ## build bin/cxha and bin/cxha-sandbox
 
 sandbox:
 	@echo "building bin/cxha-sandbox (with Kubernetes' control plane: some minutes the first time, seconds afterwards)"
-	cd sandbox && go build -v -o ../bin/cxha-sandbox ./cmd/cxha-sandbox 2>&1 | $(PROGRESS)
+	cd sandbox && go build -ldflags=-w -v -o ../bin/cxha-sandbox ./cmd/cxha-sandbox 2>&1 | $(PROGRESS)
 
 # The two modules' tests wait more than they compute, so they run side by side; what the sandbox's tests print comes after the
 # product's.
 test: build ## run every test: unit, scripts, and the integration tests on the sandbox
 	@failed=0; log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
-	echo "cd sandbox && go test -timeout 20m ./... (printed at the end)"; \
-	(cd sandbox && go test -timeout 20m ./...) > "$$log" 2>&1 & sandbox=$$!; \
-	echo "go test $(RACE) -parallel 8 -timeout 20m ./..."; \
-	go test $(RACE) -parallel 8 -timeout 20m ./... || failed=1; \
+	echo "cd sandbox && go test $(QUICK) -timeout 20m ./... (printed at the end)"; \
+	(cd sandbox && go test $(QUICK) -timeout 20m ./...) > "$$log" 2>&1 & sandbox=$$!; \
+	echo "go test $(RACE) $(QUICK) -parallel 8 -timeout 20m ./..."; \
+	go test $(RACE) $(QUICK) -parallel 8 -timeout 20m ./... || failed=1; \
 	wait $$sandbox || failed=1; \
 	cat "$$log"; exit $$failed
 

@@ -160,7 +160,7 @@ func (s *apiServer) connect(address string, ca []byte) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	return poll(ctx, func() error {
 		return s.client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()

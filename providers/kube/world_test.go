@@ -334,7 +334,7 @@ func allow(t *testing.T, c *kubernetes.Clientset, b *policyv1.PodDisruptionBudge
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if poll(ctx, func() error {
 		if ok() {

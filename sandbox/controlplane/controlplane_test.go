@@ -35,7 +35,7 @@ func TestIntegrationPowerCut(t *testing.T) {
 	}
 	t.Parallel()
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 
 	began := time.Now()

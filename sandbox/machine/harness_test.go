@@ -146,7 +146,7 @@ func hostKey(t *testing.T, m *machine.Machine) ssh.PublicKey {
 // eventually polls a condition until it holds or half a minute is over.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
