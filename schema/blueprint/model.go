@@ -19,7 +19,15 @@ type Blueprint struct {
 	Standbys     []Node // in order of address
 	Checks       []Check
 	Outputs      []Output
-	Sources      map[string]*hcl.File // by file name as it stands in ranges, for snippets in diagnostics
+
+	LoadBalancers  []LoadBalancer // in order of address, as all of these
+	Ingresses      []Ingress
+	Storages       []Storage
+	Releases       []Release // helm_release blocks
+	Kustomizations []Kustomization
+	Manifests      []Manifest
+	Lock           *Lock                // nil: there is no cxha.lock.hcl
+	Sources        map[string]*hcl.File // by file name as it stands in ranges, for snippets in diagnostics
 }
 
 // Nodes returns the nodes that belong to the running cluster: the control plane first, then the workers.
