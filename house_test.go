@@ -21,7 +21,8 @@ const module = "github.com/expertflow/cxha"
 var floors = []string{
 	"schema", "schema/reference", "schema/blueprint", "internal/shell", "plans", "providers", "engine/graph", "engine/graph/graphtest",
 	"internal/remote/sshtest", "internal/remote",
-	"providers/answer", "providers/footprint", "providers/hostfile", "providers/providertest", "providers/host", "providers/rke2", "providers/kube",
+	"providers/answer", "providers/footprint", "providers/hostfile", "providers/providertest", "providers/addons", "providers/host",
+	"providers/rke2", "providers/kube", "providers/helm",
 	"engine", "providers/all", "internal/view", "internal/cli", "cmd/*",
 }
 
@@ -41,6 +42,7 @@ var only = []struct {
 	{"github.com/spf13/cobra", []string{"internal/cli"}},
 	{"golang.org/x/crypto/ssh", []string{"internal/remote", "internal/remote/sshtest"}},
 	{"k8s.io/", []string{"providers/kube", "providers/helm"}},
+	{"helm.sh/", []string{"providers/helm"}},
 }
 
 // pure lists packages that do no I/O.

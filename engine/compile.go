@@ -67,9 +67,9 @@ func blockEdges(bp *blueprint.Blueprint, rs map[schema.Addr]providers.Resource) 
 		byBlock[addr.Block] = append(byBlock[addr.Block], addr)
 	}
 	edges := map[schema.Addr][]providers.Edge{}
-	for _, n := range bp.Nodes() {
-		for _, ref := range n.DependsOn {
-			for _, from := range byBlock[n.Addr] {
+	for block, refs := range bp.Dependencies() {
+		for _, ref := range refs {
+			for _, from := range byBlock[block] {
 				for _, to := range byBlock[ref.To] {
 					edges[from] = append(edges[from], providers.Edge{To: to, Range: ref.Range})
 				}

@@ -59,6 +59,14 @@ var AbsolutePath = Rule{Summary: "Invalid path", Doc: "an absolute path", Check:
 	return ""
 }}
 
+// Export is the rule for directories that an NFS server exports, and for directories on nodes that volumes are made in.
+var Export = Rule{Summary: "Invalid path", Doc: "an absolute path", Check: func(s string) string {
+	if !strings.HasPrefix(s, "/") {
+		return fmt.Sprintf("%q is a relative path. Write it from the root of the machine that has it: %q.", s, "/"+s)
+	}
+	return AbsolutePath.Check(s)
+}}
+
 var recipientForm = regexp.MustCompile(`^(age1[a-z0-9]{10,}|ssh-(ed25519|rsa) [A-Za-z0-9+/]+=*( .*)?)$`)
 
 // Recipient is the rule for public keys that files are encrypted to.
@@ -75,3 +83,20 @@ var Recipient = Rule{Summary: "Invalid recipient", Doc: "a public key of age or 
 func privateKey(s string) bool {
 	return strings.Contains(s, "AGE-SECRET-KEY-") || strings.Contains(s, "PRIVATE KEY")
 }
+
+// LocalFile is the rule for paths on the machine that cxha runs on.
+var LocalFile = Rule{Summary: "Invalid path", Doc: "paths relative to the blueprint's directory", Check: func(s string) string {
+	switch {
+	case s == "":
+		return "The path is empty. For the blueprint's own directory, write \".\"."
+	case strings.Contains(s, "://"):
+		return fmt.Sprintf("%q is an address on the network. What a plan is made of must lie beside the blueprint, so that the same plan can be made again: download it.", s)
+	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Sprintf("%q has a control character.", s)
+	}
+	return ""
+}}
+
+// MountOption is the rule for options of mounts.
+var MountOption = matching("Invalid mount option", "one option", `^[A-Za-z0-9_.:/=@%+-]+$`,
+	"is no single option of a mount. Write each as an element of the list: [\"nfsvers=4.1\", \"hard\"].")

@@ -71,3 +71,7 @@ var WebAddress = Rule{Summary: "Invalid web address", Doc: "an address that begi
 }}
 
 func withLogin(s string) bool { return strings.Contains(s, "@") }
+
+// InterfaceName is the rule for names of network interfaces: what Linux accepts.
+var InterfaceName = matching("Invalid interface name", "a network interface's name", `^[^/:\s]{1,15}$`,
+	"is no name of a network interface: at most 15 characters, without spaces, slashes and colons.")

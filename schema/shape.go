@@ -34,7 +34,7 @@ type Form int
 const (
 	FormValue  Form = iota // a value of the attribute's type
 	FormBlock              // a reference to a block of type Attr.Of, or the name of one
-	FormBlocks             // a list of references to blocks
+	FormBlocks             // a list of references to blocks of the types Attr.Roots
 	FormEach               // a map, an object or a set of strings: one block for each element
 	FormType               // a type constraint such as list(string)
 )
@@ -51,20 +51,23 @@ const (
 
 // Attr describes one attribute of a block.
 type Attr struct {
-	Name       string
-	Form       Form
-	Type       cty.Type // of FormValue
-	Of         string   // of FormBlock: the block type
-	Required   bool
-	Default    cty.Value                // cty.NilVal: none
-	DefaultDoc string                   // the default in words, where it depends on something else
-	Derive     func(name string) string // makes the default of the block's label, or of its key of for_each
-	Merge      bool                     // what is given is added to the default instead of replacing it; a null takes a map's element out
-	Secrecy    Secrecy
-	Rule       *Rule // for the value, or for each element of a list or map
-	KeyRule    *Rule // for each key of a map
-	Doc        string
-	Example    string
+	Name        string
+	Form        Form
+	Type        cty.Type // of FormValue
+	Of          string   // of FormBlock: the block type
+	Roots       []string // of FormBlocks: the block types
+	Required    bool
+	Kinds       []string                 // the labels of the blocks that have it; nil: all
+	RequiredFor []string                 // the labels of the blocks that need it
+	Default     cty.Value                // cty.NilVal: none
+	DefaultDoc  string                   // the default in words, where it depends on something else
+	Derive      func(name string) string // makes the default of the block's label, or of its key of for_each; "": none
+	Merge       bool                     // what is given is added to the default instead of replacing it; a null takes a map's element out
+	Secrecy     Secrecy
+	Rule        *Rule // for the value, or for each element of a list or map
+	KeyRule     *Rule // for each key of a map
+	Doc         string
+	Example     string
 }
 
 // Attr returns the attribute of that name.

@@ -6,11 +6,12 @@ import "slices"
 func Shapes() []Shape {
 	return slices.Concat(
 		[]Shape{clusterShape(), siteShape(), controlPlaneShape(), workerShape(), standbyShape()},
+		[]Shape{loadBalancerShape(), ingressShape(), storageShape(), helmReleaseShape(), manifestsShape(), kustomizationShape()},
 		languageShapes(),
 	)
 }
 
 // Planned lists the top-level block types that the design names and this version does not know.
 func Planned() []string {
-	return []string{"load_balancer", "ingress", "storage", "helm_release", "kustomization", "manifest", "resilience"}
+	return []string{"resilience"}
 }

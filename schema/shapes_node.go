@@ -75,7 +75,7 @@ func nodeAttrs(defaultName string) []Attr {
 		{Name: "config", Type: cty.DynamicPseudoType, Secrecy: Keeps,
 			Doc:     "More options for `/etc/rancher/rke2/config.yaml`, as RKE2 names them. What cxha sets from other attributes is refused here. A change restarts RKE2.",
 			Example: "{ kubelet-arg = [\"max-pods=200\"] }"},
-		{Name: "depends_on", Form: FormBlocks, Doc: "Nodes that have to be done before this one. Only for what the other attributes do not say.", Example: "[worker.w1]"},
+		{Name: "depends_on", Form: FormBlocks, Roots: append(NodeTypes(), "cluster"), Doc: "Nodes that have to be done before this one. Only for what the other attributes do not say.", Example: "[worker.w1]"},
 	}
 }
 

@@ -43,6 +43,10 @@ func TestScripts(t *testing.T) {
 func TestIntegrationScripts(t *testing.T) {
 	t.Parallel()
 	binary := sandboxBinary(t)
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/cluster", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
@@ -55,6 +59,7 @@ func TestIntegrationScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("SANDBOX", dir)
+			env.Setenv("EXAMPLES", examples)
 			env.Setenv("BP", filepath.Join(dir, "blueprint"))
 			env.Defer(func() {
 				if err := stopSandbox(binary, dir); err != nil {

@@ -20,11 +20,6 @@ control_plane "cp1" {
   site        = site.a
   schedulable = false # taint, and no workload pods: steps 7 and 8 of the guide
 
-  # Cluster DNS must not depend on the control plane: its pods belong on the workers.
-  manifest "rke2-coredns-config.yaml" {
-    content = file("coredns.yaml")
-  }
-
   file "/etc/profile.d/rke2.sh" { # kubectl for whoever logs in
     content = "export PATH=$PATH:/var/lib/rancher/rke2/bin KUBECONFIG=/etc/rancher/rke2/rke2.yaml\n"
   }

@@ -67,7 +67,7 @@ It looks at the machines as they are: there is no state file.
 	})
 	root.AddCommand(
 		newPlanCommand(stop, env), newApplyCommand(stop, env), newShowCommand(env), newStatusCommand(stop, env),
-		newGraphCommand(env), newValidateCommand(env), newOutputCommand(env),
+		newGraphCommand(env), newValidateCommand(env), newOutputCommand(env), newLockCommand(stop, env),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

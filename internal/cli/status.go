@@ -18,8 +18,9 @@ func newStatusCommand(stop *Interrupts, env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [DIRECTORY]",
 		Short: "Show the cluster's nodes as they are",
-		Long: `Status shows every node with its roles, version, address and readiness, what is missing, the pods on the control plane, and the
-age of the last snapshot. It changes nothing. It exits with 1 when a node of the blueprint is missing or not Ready.`,
+		Long: `Status shows every node with its roles, version, address and readiness, what is missing, pods and endpoints of Services on the
+control plane, and the age of the last snapshot. It changes nothing. It exits with 1 when a node of the blueprint is missing or not
+Ready, or when a Service has an endpoint on a control plane that is kept free of workloads.`,
 		Example: `  cxha status ./site
   cxha status ./site --json | jq '.nodes[] | {name, status}'`,
 		Args: cobra.MaximumNArgs(1),

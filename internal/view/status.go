@@ -39,6 +39,11 @@ func (p *Printer) Status(s *kube.Status) error {
 		p.printf("%s node %s is not in the blueprint\n", p.out.yellow("unexpected:"), n)
 	}
 	p.controlPlanePods(s)
+	if !s.ControlPlaneSchedulable {
+		for _, service := range s.ControlPlaneEndpoints {
+			p.printf("%s service %s has an endpoint on the control plane, which would swallow its traffic while that node is lost\n", p.out.red("endpoint:"), service)
+		}
+	}
 	if s.LastSnapshot == nil {
 		p.printf("last snapshot: none\n")
 	} else {

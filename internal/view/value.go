@@ -21,9 +21,9 @@ func attrLines(a plans.AttrChange, action plans.Action) []string {
 	before, after := valueText(a.Before), valueText(a.After)
 	switch {
 	case action == plans.Create:
-		return labelled(a.Path+" = ", after)
+		return nested(a.Path+" = ", a.After)
 	case action == plans.Delete:
-		return labelled(a.Path+" = ", before)
+		return nested(a.Path+" = ", a.Before)
 	case !strings.Contains(before+after, "\n"):
 		return []string{a.Path + ": " + before + " -> " + after}
 	default:

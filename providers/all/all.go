@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/helm"
 	"github.com/expertflow/cxha/providers/host"
 	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/providers/rke2"
@@ -17,7 +18,7 @@ type Set struct {
 // New returns the providers with their default options.
 func New() (*Set, error) {
 	k := kube.New(kube.Options{})
-	reg, err := providers.NewRegistry(host.New(), rke2.New(rke2.Options{}), k)
+	reg, err := providers.NewRegistry(host.New(), rke2.New(rke2.Options{}), k, helm.New(k, helm.Options{}))
 	if err != nil {
 		return nil, err
 	}

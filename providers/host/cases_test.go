@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -20,6 +21,17 @@ func sample() *blueprint.Blueprint {
 		{Path: "/srv/data/motd", Content: cty.StringVal("it's here\nCXHA_END\nend"), Owner: "root:root", Mode: "0644", Source: providertest.Source(9)},
 		{Path: "/srv/secret", Content: schema.Secret("s3cret\n"), Owner: "root", Mode: "0600", Source: providertest.Source(10)},
 		{Path: "/srv/data/empty", Content: cty.StringVal(""), Owner: "root:root", Mode: "0400", Source: providertest.Source(11)},
+	}
+	vip := netip.MustParseAddr("10.10.1.50")
+	bp.LoadBalancers = []blueprint.LoadBalancer{{
+		Common: blueprint.Common{Addr: schema.BlockAddr{Type: "load_balancer", Name: "metallb"}, Source: providertest.Source(12), Namespace: "metallb-system"},
+		Pools:  []blueprint.Pool{{Name: "first-pool", Source: providertest.Source(13), Addresses: []blueprint.AddressRange{{Text: "10.10.1.50/32", First: vip, Last: vip}}}},
+		L2:     []blueprint.L2{{Name: "example"}},
+	}}
+	bp.Storages = []blueprint.Storage{
+		{Common: blueprint.Common{Addr: schema.BlockAddr{Type: "storage", Name: "nfs"}, Source: providertest.Source(14)}, Kind: "nfs", Class: "cx-nfs",
+			Server: "10.10.1.60", Path: "/export/cx", MountOptions: []string{"nfsvers=4.1", "hard"}},
+		{Common: blueprint.Common{Addr: schema.BlockAddr{Type: "storage", Name: "longhorn"}, Source: providertest.Source(15)}, Kind: "longhorn", Class: "longhorn"},
 	}
 	return bp
 }
@@ -66,11 +78,17 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 		"mode": "chmod 600 /srv/data/motd\n", "owner": "chown 1000:1000 /srv/data/motd\n", "content": "echo >> /srv/data/motd\n",
 		"binary": "printf '\\377\\000' > /srv/data/motd\n", "removed": "rm /srv/data/motd\n",
 	}
+	tools, nfs, arp := one("host.tools"), one(`host.nfs["nfs"]`), one(`host.arp["first-pool"]`)
+	tools.Stays = true
+	tools.Drifts = map[string]string{"one is gone": "rm /usr/sbin/mount.nfs\n", "service stopped": unit("iscsid", "inactive", "enabled")}
+	nfs.Drifts = map[string]string{"record gone": "rm -r /var/lib/cxha/trials\n"}
+	arp.Prepare = "mkdir -p run/neighbours\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.11\n"
+	arp.Drifts = map[string]string{"record gone, and announced": "rm -r /var/lib/cxha/trials\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.50\n"}
 	secret.Uncut, empty.Uncut = true, true
 	secret.Drifts = map[string]string{"content": "echo other > /srv/secret\n"}
 	return map[string]providertest.HostCase{
 		"modules": modules, "sysctl": sysctl, "network manager": nm, "firewall": firewall, "endpoint": endpoint,
-		"directory": directory, "file": motd, "secret file": secret, "empty file": empty,
+		"tools": tools, "nfs trial": nfs, "arp trial": arp, "directory": directory, "file": motd, "secret file": secret, "empty file": empty,
 	}
 }
 

@@ -2,12 +2,14 @@ package host
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/addons"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -21,13 +23,13 @@ func New() providers.Provider { return provider{} }
 
 // Kinds lists the provider's kinds.
 func (provider) Kinds() []providers.Kind {
-	return []providers.Kind{modules{}, sysctl{}, networkManager{}, firewall{}, endpoint{}, file, directory{}}
+	return []providers.Kind{modules{}, sysctl{}, networkManager{}, firewall{}, endpoint{}, file, directory{}, tools{}, nfsTrial, arpTrial}
 }
 
 // Compile declares the resources of every node of the running cluster. A standby gets its own when it is promoted.
 func (provider) Compile(bp *blueprint.Blueprint) ([]providers.Resource, hcl.Diagnostics) {
-	var rs []providers.Resource
-	var diags hcl.Diagnostics
+	rs := trials(bp)
+	diags := addons.Check(bp)
 	for _, n := range bp.Nodes() {
 		more, moreDiags := nodeResources(bp, n)
 		rs = append(rs, more...)
@@ -49,12 +51,14 @@ func Addrs(bp *blueprint.Blueprint, n blueprint.Node) []schema.Addr {
 func nodeResources(bp *blueprint.Blueprint, n blueprint.Node) ([]providers.Resource, hcl.Diagnostics) {
 	b := nodeBuilder{node: n}
 	c := bp.Cluster
-	if len(c.Modules) > 0 {
-		b.add(modulesType, c.Source.Attr("modules"), map[string]cty.Value{"modules": stringList(c.Modules)})
+	modules := slices.Concat(c.Modules, addons.Modules(bp, n))
+	slices.Sort(modules)
+	if len(modules) > 0 {
+		b.add(modulesType, c.Source.Attr("modules"), map[string]cty.Value{"modules": stringList(slices.Compact(modules))})
 	}
 	if len(c.Sysctl) > 0 {
 		r := b.add(sysctlType, c.Source.Attr("sysctl"), map[string]cty.Value{"settings": stringMap(c.Sysctl)})
-		if len(c.Modules) > 0 { // a module's settings exist only when it is loaded
+		if len(modules) > 0 { // a module's settings exist only when it is loaded
 			r.After = []providers.Edge{{To: b.addr(modulesType, ""), Range: r.Range}}
 		}
 	}
@@ -69,6 +73,37 @@ func nodeResources(bp *blueprint.Blueprint, n blueprint.Node) ([]providers.Resou
 	}
 	diags := b.files()
 	return b.resources(), diags
+}
+
+// trials declares what the addons need of hosts once the cluster is to use it. The node itself does not wait for it, so that a
+// file server which is down keeps no node from joining.
+func trials(bp *blueprint.Blueprint) []providers.Resource {
+	var rs []providers.Resource
+	for _, n := range bp.Nodes() {
+		var names []string
+		for _, t := range addons.Tools(bp, n) {
+			names = append(names, string(t))
+		}
+		if len(names) > 0 {
+			rs = append(rs, providers.Resource{
+				Addr: schema.Addr{Block: n.Addr, Type: addons.ToolsType}, Host: n.Name, Range: n.Source.Block,
+				Desired: cty.ObjectVal(map[string]cty.Value{"tools": stringList(names)}),
+			})
+		}
+	}
+	for _, c := range addons.NFSChecks(bp) {
+		r := tried(c.Addr, c.Host, nfsSubject(c), c.Range)
+		r.After = []providers.Edge{{To: schema.Addr{Block: c.Addr.Block, Type: addons.ToolsType}, Range: c.Range}}
+		rs = append(rs, r)
+	}
+	for _, c := range addons.ARPChecks(bp) {
+		rs = append(rs, tried(c.Addr, c.Host, arpSubject(c), c.Range))
+	}
+	return rs
+}
+
+func tried(addr schema.Addr, host string, subject []string, at hcl.Range) providers.Resource {
+	return providers.Resource{Addr: addr, Host: host, Range: at, Desired: cty.ObjectVal(map[string]cty.Value{"tried": stringList(subject)})}
 }
 
 // usesNetworkManagerFile reports whether NetworkManager must be told to leave the CNI's interfaces alone (domain.md §2.7).

@@ -36,8 +36,9 @@ func (p *Provider) Compile(bp *blueprint.Blueprint) ([]providers.Resource, hcl.D
 		}
 		rs = append(rs, resource(cp.Addr, typeIsolation, isolationValue(cp.Name, false, nil, nil), cp.Source.Attr("schedulable"), after...))
 	}
-	return append(rs, resource(bp.Cluster.Addr, typeInventory, inventoryValue(inventoryOf(bp)), bp.Cluster.Source.Block,
-		on(cp.Addr, typeNode, bp.Cluster.Source.Block))), diags
+	rs = append(rs, resource(bp.Cluster.Addr, typeInventory, inventoryValue(inventoryOf(bp)), bp.Cluster.Source.Block, on(cp.Addr, typeNode, bp.Cluster.Source.Block)))
+	objects, more := compileObjects(bp)
+	return append(rs, objects...), append(diags, more...)
 }
 
 func resource(block schema.BlockAddr, typ string, desired cty.Value, rng hcl.Range, after ...providers.Edge) providers.Resource {

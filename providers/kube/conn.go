@@ -33,6 +33,9 @@ const attemptTimeout = 30 * time.Second
 // errNotStarted means that RKE2 has never been started on the control plane's host.
 var errNotStarted = errors.New("the control plane's host has no " + Kubeconfig)
 
+// errExpired means that the API server took the kubeconfig that the probe saw for another cluster's.
+var errExpired = errors.New("the API server refused the kubeconfig in " + Kubeconfig)
+
 // errNoAnswer means that the control plane's host did not answer the probe.
 var errNoAnswer = errors.New("the control plane's host did not answer")
 
@@ -42,8 +45,13 @@ type conn struct {
 	controlPlane string // host name
 	options      Options
 
-	mu     sync.Mutex // guards client
-	client *kubernetes.Clientset
+	mu      sync.Mutex // guards the fields below
+	client  *kubernetes.Clientset
+	config  *rest.Config // of client, for clients of other kinds: they share its connection
+	expired bool         // the kubeconfig that the probe saw was refused since
+	probes  int          // that run now
+	view    *view        // what the API has; nil: to be read
+	known   knowledge    // what the last probe learnt for the changes after it
 }
 
 // Facts asks the control plane's host for its kubeconfig.
@@ -83,6 +91,9 @@ func (c *conn) fromFact() (*kubernetes.Clientset, error) {
 	if c.client != nil {
 		return c.client, nil
 	}
+	if c.expired {
+		return nil, errExpired
+	}
 	reply, ok := c.session.Fact(c.controlPlane, kubeconfigFact)
 	if !ok {
 		return nil, errNoAnswer
@@ -113,7 +124,7 @@ func (c *conn) forget(client *kubernetes.Clientset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.client == client {
-		c.client = nil
+		c.client, c.config, c.expired = nil, nil, true
 	}
 }
 
@@ -138,12 +149,19 @@ func (c *conn) build(reply providers.Reply) (*kubernetes.Clientset, error) {
 	if c.options.Wrap != nil {
 		config.Wrap(c.options.Wrap)
 	}
-	client, err := kubernetes.NewForConfig(config)
+	shared, err := rest.TransportFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("host %s: %s does not fit: %v", c.controlPlane, Kubeconfig, err)
 	}
-	c.client = client
-	return client, nil
+	c.config = &rest.Config{
+		Host: config.Host, APIPath: config.APIPath, Transport: shared, QPS: config.QPS, UserAgent: config.UserAgent,
+		WarningHandlerWithContext: config.WarningHandlerWithContext,
+	}
+	c.client, err = kubernetes.NewForConfig(c.config)
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %s does not fit: %v", c.controlPlane, Kubeconfig, err)
+	}
+	return c.client, nil
 }
 
 func (c *conn) dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -3,8 +3,11 @@ package kube
 import (
 	"time"
 
+	"github.com/zclconf/go-cty/cty"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/expertflow/cxha/schema"
 )
 
 // The package's pure functions on Kubernetes objects, for its tests: the types must not be part of its API.
@@ -35,4 +38,23 @@ func Transient(err error) bool { return transient(err) }
 func ParseUnitRuns(out string) (unit string, age time.Duration, err error) {
 	runs, err := parseUnitRuns(out)
 	return runs.unit, runs.age, err
+}
+
+// RoundTrips reports whether the object of a desired value is the one that it was made of.
+func RoundTrips(desired cty.Value) bool {
+	o, err := objectOf(desired)
+	if err != nil {
+		return false
+	}
+	return valueOf(o.Object).RawEquals(schema.Plain(desired).GetAttr("content"))
+}
+
+func States(wanted, live any) bool     { return states(wanted, live) }
+func Merged(wanted, dry, live any) any { return merged(wanted, dry, live) }
+func Differences(wanted, live any) []string {
+	var lines []string
+	for _, d := range differences("", wanted, live) {
+		lines = append(lines, d.path+" "+shown(d.live)+" "+shown(d.wanted))
+	}
+	return lines
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/addons"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
@@ -54,6 +55,7 @@ func desiredLabels(bp *blueprint.Blueprint, n blueprint.Node) map[string]string 
 	if labels == nil {
 		labels = map[string]string{}
 	}
+	maps.Copy(labels, addons.NodeLabels(bp, n))
 	labels[ClusterLabel] = bp.Cluster.Name
 	if n.Site != "" {
 		labels[zoneLabel] = n.Site

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/expertflow/cxha/providers"
@@ -20,11 +21,13 @@ import (
 type world struct {
 	nodes     map[string]*corev1.Node
 	inventory map[string]entry        // nil: there is no ConfigMap
+	hints     []kschema.GroupKind     // kinds of which cxha applied objects, as the inventory remembers them
 	pods      map[string][]corev1.Pod // of the nodes whose pods were asked for
 }
 
 // Probe reads the nodes, the inventory and, where the control plane is isolated, its pods: three calls on one connection,
-// however many nodes there are. One more follows for each node that left the blueprint.
+// however many nodes there are. One more follows for each node that left the blueprint. Objects cost one list per kind, however
+// many there are, and a dry run for each that differs.
 func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint.Blueprint, rs []providers.Resource) (providers.Observation, error) {
 	kinds := map[string]kind{}
 	for _, k := range p.kinds() {
@@ -35,7 +38,9 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 			return providers.Observation{}, fmt.Errorf("resource %s: is not of the kube provider; this is a bug in cxha", r.Addr)
 		}
 	}
-	c := p.open(s, bp.ControlPlane.Name)
+	c, end := p.beginProbe(s, bp.ControlPlane.Name)
+	defer end()
+	c.remember(bp)
 	client, err := c.fromFact()
 	if errors.Is(err, errNotStarted) {
 		return everything(rs, func(k schema.Addr) providers.Live { return providers.Live{Value: absent(kinds[k.Type])} }), nil
@@ -55,8 +60,19 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 		return everything(rs, func(schema.Addr) providers.Live { return unseen }), nil
 	}
 	obs := found(w, bp)
+	var objects []providers.Resource
 	for _, r := range rs {
+		if r.Addr.Type == typeObject {
+			objects = append(objects, r)
+			continue
+		}
 		obs.Live[r.Addr] = providers.Live{Value: kinds[r.Addr.Type].live(w, r.Desired)}
+	}
+	if len(objects) == 0 && !mayHaveObjects(w, bp) {
+		return obs, nil
+	}
+	if err := p.observeObjects(ctx, c, observing{bp: bp, world: w, resources: objects}, &obs); err != nil {
+		return providers.Observation{}, err
 	}
 	return obs, nil
 }
@@ -96,7 +112,7 @@ func look(ctx context.Context, client *kubernetes.Clientset, bp *blueprint.Bluep
 	}
 	var pods []corev1.Pod
 	err = together(
-		func() (err error) { w.inventory, err = getInventory(ctx, client); return err },
+		func() (err error) { w.inventory, w.hints, err = getInventory(ctx, client); return err },
 		func() (err error) {
 			if isolated != "" {
 				pods, err = listPods(ctx, client, isolated)
@@ -144,13 +160,13 @@ func listNodes(ctx context.Context, client *kubernetes.Clientset) (map[string]*c
 	return nodes, nil
 }
 
-func getInventory(ctx context.Context, client *kubernetes.Clientset) (map[string]entry, error) {
+func getInventory(ctx context.Context, client *kubernetes.Clientset) (map[string]entry, []kschema.GroupKind, error) {
 	cm, err := client.CoreV1().ConfigMaps(systemNamespace).Get(ctx, inventoryName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return readInventory(cm.Data), nil
+	return readInventory(cm.Data), readHints(cm.Data), nil
 }

@@ -42,6 +42,9 @@ type Options struct {
 	// ProbeTimeout is how long a probe waits for the API server. Default: 15 seconds.
 	ProbeTimeout time.Duration
 
+	// NamespacePatience is how long the removal of a namespace waits for what others have in it to go. Default: 1 minute.
+	NamespacePatience time.Duration
+
 	// LockDuration is how long a run lock holds without a heartbeat. Default: 30 seconds.
 	LockDuration time.Duration
 
@@ -64,6 +67,7 @@ func (o Options) withDefaults() Options {
 	set(&o.DeadNodeTimeout, time.Minute)
 	set(&o.APITimeout, 5*time.Minute)
 	set(&o.ProbeTimeout, 15*time.Second)
+	set(&o.NamespacePatience, time.Minute)
 	set(&o.LockDuration, 30*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
@@ -76,8 +80,9 @@ func (o Options) withDefaults() Options {
 type Provider struct {
 	options Options
 
-	mu    sync.Mutex // guards conns
-	conns map[providers.Session]*conn
+	mu     sync.Mutex // guards the fields below
+	conns  map[providers.Session]*conn
+	probed map[providers.Session]chan struct{} // closed when a probe of the session has begun
 }
 
 var (
@@ -87,7 +92,7 @@ var (
 
 // New returns the provider.
 func New(o Options) *Provider {
-	return &Provider{options: o.withDefaults(), conns: map[providers.Session]*conn{}}
+	return &Provider{options: o.withDefaults(), conns: map[providers.Session]*conn{}, probed: map[providers.Session]chan struct{}{}}
 }
 
 // Kinds lists the kinds; all are CallKinds.
@@ -100,7 +105,7 @@ func (p *Provider) Kinds() []providers.Kind {
 }
 
 func (p *Provider) kinds() []kind {
-	return []kind{nodeKind{p}, labelsKind{p}, taintsKind{p}, isolationKind{p}, drainKind{p}, inventoryKind{p}}
+	return []kind{nodeKind{p}, labelsKind{p}, taintsKind{p}, isolationKind{p}, drainKind{p}, inventoryKind{p}, objectKind{p}}
 }
 
 // kind is what the package knows of a kind beyond the contract.

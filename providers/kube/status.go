@@ -26,7 +26,8 @@ type Status struct {
 	Missing                 []string     `json:"missing"`          // nodes of the blueprint that are not registered
 	Unexpected              []string     `json:"unexpected"`       // registered nodes that are not in the blueprint
 	ControlPlanePods        []PodStatus  `json:"control_plane_pods"`
-	LastSnapshot            *Snapshot    `json:"last_snapshot"` // null: none is known to the API
+	ControlPlaneEndpoints   []string     `json:"control_plane_endpoints"` // Services, as namespace/name, with a ready endpoint there
+	LastSnapshot            *Snapshot    `json:"last_snapshot"`           // null: none is known to the API
 	ControlPlaneSchedulable bool         `json:"control_plane_schedulable"`
 }
 
@@ -67,9 +68,10 @@ type Snapshot struct {
 	AgeSeconds int64     `json:"age_seconds"`
 }
 
-// Ready reports whether all nodes of the blueprint are there and Ready.
+// Ready reports whether all nodes of the blueprint are there and Ready, and no Service depends on a control plane that is kept
+// free of workloads: nobody would withdraw its endpoint while that node is lost (domain.md §6.5).
 func (s *Status) Ready() bool {
-	if s.Reason != "" || len(s.Missing) > 0 {
+	if s.Reason != "" || len(s.Missing) > 0 || !s.ControlPlaneSchedulable && len(s.ControlPlaneEndpoints) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(s.Nodes, func(n NodeStatus) bool { return n.InBlueprint && !strings.HasPrefix(n.Status, "Ready") })
@@ -78,7 +80,7 @@ func (s *Status) Ready() bool {
 // Status reads the cluster's state; it needs the reply to the provider's fact. A cluster that cannot be asked is told by
 // Status.Reason, not by an error.
 func (p *Provider) Status(ctx context.Context, s providers.Session, bp *blueprint.Blueprint) (*Status, error) {
-	st := &Status{Cluster: bp.Cluster.Name, Nodes: []NodeStatus{}, Missing: []string{}, Unexpected: []string{}, ControlPlanePods: []PodStatus{}, ControlPlaneSchedulable: bp.ControlPlane.Schedulable}
+	st := &Status{Cluster: bp.Cluster.Name, Nodes: []NodeStatus{}, Missing: []string{}, Unexpected: []string{}, ControlPlanePods: []PodStatus{}, ControlPlaneEndpoints: []string{}, ControlPlaneSchedulable: bp.ControlPlane.Schedulable}
 	client, err := p.open(s, bp.ControlPlane.Name).fromFact()
 	if err == nil {
 		err = p.within(ctx, func(ctx context.Context) error { return p.read(ctx, client, bp, st) })
@@ -104,6 +106,10 @@ func (p *Provider) read(ctx context.Context, client *kubernetes.Clientset, bp *b
 	err = together(
 		func() (err error) { pods, err = listPods(ctx, client, bp.ControlPlane.Name); return err },
 		func() (err error) { snapshot, err = p.lastSnapshot(ctx, client); return err },
+		func() (err error) {
+			st.ControlPlaneEndpoints, err = endpointsOn(ctx, client, bp.ControlPlane.Name)
+			return err
+		},
 	)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -8,7 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/expertflow/cxha/providers/kube"
 )
@@ -23,6 +27,8 @@ func TestIntegrationStatus(t *testing.T) {
 	register(t, api.client, "cp1", "10.10.1.10", true)
 	register(t, api.client, "w1", "10.10.2.11", false)
 	pod(t, api.client, "coredns", "cp1", tolerate("node-role.kubernetes.io/control-plane"))
+	endpoint(t, api.client, "dns", "cp1", "coredns")
+	endpoint(t, api.client, "web", "w1", "web")
 	st, err := p.Status(t.Context(), s, bp)
 	if err != nil {
 		t.Fatal(err)
@@ -40,11 +46,14 @@ func TestIntegrationStatus(t *testing.T) {
 	if diff := cmp.Diff([]kube.PodStatus{{Namespace: "default", Name: "coredns", Tolerates: true}}, st.ControlPlanePods); diff != "" {
 		t.Errorf("pods on the control plane (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]string{"default/dns"}, st.ControlPlaneEndpoints); diff != "" {
+		t.Errorf("services with an endpoint on the control plane (-want +got):\n%s", diff)
+	}
 	if st.LastSnapshot != nil || st.Ready() {
 		t.Errorf("snapshot %v, ready %v; want none and not ready", st.LastSnapshot, st.Ready())
 	}
-	if got := len(calls.take()); got != 3 {
-		t.Errorf("%d calls, want 3", got)
+	if got := len(calls.take()); got != 4 {
+		t.Errorf("%d calls, want 4", got)
 	}
 	b, err := json.Marshal(st)
 	if err != nil {
@@ -57,6 +66,28 @@ func TestIntegrationStatus(t *testing.T) {
 	if diff := cmp.Diff(*st, back); diff != "" {
 		t.Errorf("after JSON (-want +got):\n%s", diff)
 	}
+}
+
+// endpoint gives a Service a ready endpoint in a pod of a node.
+func endpoint(t *testing.T, client *kubernetes.Clientset, service, node, pod string) {
+	t.Helper()
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{GenerateName: service + "-", Labels: map[string]string{discoveryv1.LabelServiceName: service}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints: []discoveryv1.Endpoint{{
+			Addresses: []string{"10.42.0.9"}, NodeName: &node, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "default", Name: pod},
+		}},
+	}
+	made, err := client.DiscoveryV1().EndpointSlices("default").Create(t.Context(), slice, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := client.DiscoveryV1().EndpointSlices("default").Delete(context.WithoutCancel(t.Context()), made.Name, metav1.DeleteOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestIntegrationLockExcludesOthers(t *testing.T) {
@@ -120,7 +151,7 @@ func TestIntegrationLockOfTheDeadIsTaken(t *testing.T) {
 
 func TestIntegrationLockHeartbeat(t *testing.T) {
 	api := realAPI(t)
-	p := kube.New(kube.Options{LockDuration: time.Second})
+	p := kube.New(kube.Options{LockDuration: 5 * time.Second})
 	s := &session{kubeconfig: api.kubeconfig}
 	lock, err := p.Acquire(t.Context(), s, cluster(1), kube.LockOptions{Holder: "ann"})
 	if err != nil {

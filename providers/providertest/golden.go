@@ -39,6 +39,16 @@ func Scripts(t *testing.T, file string, cases map[string]HostCase) {
 	compare(t, file, b.String())
 }
 
+// Golden checks that texts, by name, read as the file says. The flag -update writes the file.
+func Golden(t *testing.T, file string, texts map[string]string) {
+	t.Helper()
+	var b strings.Builder
+	for _, name := range sortedKeys(texts) {
+		fmt.Fprintf(&b, "##### %s\n%s\n", name, texts[name])
+	}
+	compare(t, file, b.String())
+}
+
 func (h *host) script(b *strings.Builder, title string, c plans.Change) {
 	h.t.Helper()
 	s := h.commands(c)

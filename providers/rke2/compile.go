@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/addons"
 	"github.com/expertflow/cxha/providers/host"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
@@ -112,7 +113,11 @@ func (b *nodeBuilder) files() {
 		b.registries = content
 		b.add(registriesType, "", c.Source.Attr("registries"), registries.Desired(rootOwner, privateMode, map[string]cty.Value{"content": content}))
 	}
-	for _, m := range b.node.Manifests {
+	manifests := b.node.Manifests
+	if b.server() {
+		manifests = append(addons.ServerManifests(b.bp), manifests...)
+	}
+	for _, m := range manifests {
 		b.add(manifestType, m.Name, m.Source.Block, manifest.Desired(rootOwner, privateMode, map[string]cty.Value{"content": cty.StringVal(m.Content)}))
 	}
 }

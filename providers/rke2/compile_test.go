@@ -16,6 +16,7 @@ func TestCompile(t *testing.T) {
 	const want = `control_plane.cp1/rke2.config
 control_plane.cp1/rke2.install
 control_plane.cp1/rke2.manifest["rke2-canal-config.yaml"]
+control_plane.cp1/rke2.manifest["rke2-coredns-config.yaml"]
 control_plane.cp1/rke2.registries
 control_plane.cp1/rke2.service <-
     agent_token=control_plane.cp1/rke2.token.agent_digest
@@ -27,6 +28,7 @@ control_plane.cp1/rke2.service <-
     control_plane.cp1/rke2.config
     control_plane.cp1/rke2.install
     control_plane.cp1/rke2.manifest["rke2-canal-config.yaml"]
+    control_plane.cp1/rke2.manifest["rke2-coredns-config.yaml"]
     control_plane.cp1/rke2.registries
     control_plane.cp1/rke2.token
     server_token=control_plane.cp1/rke2.token.server_digest

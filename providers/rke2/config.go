@@ -13,6 +13,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 	"sigs.k8s.io/yaml"
 
+	"github.com/expertflow/cxha/providers/addons"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -43,11 +44,13 @@ func serverOptions(bp *blueprint.Blueprint) (options, error) {
 	if err != nil {
 		return nil, err
 	}
+	wanted := addons.ServerOptions(bp)
 	if minor >= firstIngressVersion {
 		o["ingress-controller"] = []string{"none"}
-	} else {
+	} else if wanted["ingress-controller"] == nil {
 		o["disable"] = []string{"rke2-ingress-nginx", "rke2-security-responder"}
 	}
+	maps.Copy(o, wanted)
 	if !n.Schedulable { // only the first registration heeds it; from then on it is kube.taints' to keep
 		o["node-taint"] = []string{controlPlaneTaint}
 	}

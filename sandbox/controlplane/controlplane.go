@@ -37,6 +37,9 @@ type Options struct {
 	SchedulerArgs         []string
 	// Bootstrap, if set, is called when etcd answers and before the API server starts. An error ends the start.
 	Bootstrap func(ctx context.Context, etcd *clientv3.Client) error
+	// DialCluster, if set, connects the API server to Services, pods and nodes: host:port as the API server calls it. Its errors
+	// are what clients read when a webhook cannot be called. Without it the API server dials by itself, and finds nothing.
+	DialCluster func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // ControlPlane is a running control plane. Its components are not restarted: when one ends, Failed tells.
@@ -46,6 +49,7 @@ type ControlPlane struct {
 
 	options    Options
 	components []*Component // in the order of their start
+	egress     *egress      // nil without DialCluster
 	failed     chan error
 }
 
@@ -78,6 +82,9 @@ func (c *ControlPlane) start(ctx context.Context) error {
 	}
 	if err := c.awaitEtcd(ctx); err != nil {
 		return err
+	}
+	if err := c.startEgress(); err != nil {
+		return fmt.Errorf("egress: %w", err)
 	}
 	if err := c.launch(APIServer, c.apiServerDefaults(), c.options.APIServerArgs); err != nil {
 		return err
@@ -129,6 +136,7 @@ func (c *ControlPlane) Stop() error {
 		}
 		errs = append(errs, c.components[i].Stop(grace))
 	}
+	c.egress.stop()
 	return errors.Join(errs...)
 }
 
@@ -141,6 +149,7 @@ func (c *ControlPlane) Kill() {
 	for _, component := range c.components {
 		component.Kill()
 	}
+	c.egress.stop()
 }
 
 // Address is the real address of the API server.

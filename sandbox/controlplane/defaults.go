@@ -27,6 +27,7 @@ func (c *ControlPlane) issueCertificates() error {
 		{c.PKI.ServerCA, "serving-kube-apiserver", serving},
 		{c.PKI.ClientCA, "client-admin", Leaf{CommonName: "system:admin", Organizations: []string{"system:masters"}}},
 		{c.PKI.ClientCA, "client-controller", Leaf{CommonName: "system:kube-controller-manager"}},
+		{c.PKI.ClientCA, "client-kube-apiserver", Leaf{CommonName: "system:apiserver"}},
 		{c.PKI.ClientCA, "client-scheduler", Leaf{CommonName: "system:kube-scheduler"}},
 		{c.PKI.EtcdCA, "etcd/server-client", Leaf{CommonName: "etcd-server", DNSNames: []string{"localhost"}, IPs: loopback}},
 		{c.PKI.EtcdCA, "etcd/client", Leaf{CommonName: "etcd-client"}},
@@ -117,7 +118,7 @@ func (c *ControlPlane) etcdDefaults() map[string]string {
 }
 
 func (c *ControlPlane) apiServerDefaults() map[string]string {
-	return map[string]string{
+	arguments := map[string]string{
 		"advertise-address":                c.options.NodeIP.String(),
 		"allow-privileged":                 "true",
 		"anonymous-auth":                   "false",
@@ -139,6 +140,10 @@ func (c *ControlPlane) apiServerDefaults() map[string]string {
 		"tls-cert-file":                    c.PKI.Path("serving-kube-apiserver.crt"),
 		"tls-private-key-file":             c.PKI.Path("serving-kube-apiserver.key"),
 	}
+	if c.egress != nil {
+		arguments["egress-selector-config-file"] = c.egressFile()
+	}
+	return arguments
 }
 
 func (c *ControlPlane) controllerManagerDefaults() map[string]string {

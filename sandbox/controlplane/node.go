@@ -25,7 +25,11 @@ func StartNode(options NodeOptions) (*Component, error) {
 		return nil, fmt.Errorf("node %s: %w", options.NodeName, err)
 	}
 	stages := filepath.Join(options.Dir, "kwok.yaml")
-	if err := writeFile(stages, []byte(kwokStages()), 0o600); err != nil {
+	text, err := kwokStages()
+	if err != nil {
+		return nil, fmt.Errorf("node %s: %w", options.NodeName, err)
+	}
+	if err := writeFile(stages, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("node %s: %w", options.NodeName, err)
 	}
 	return startComponent(Kwok, filepath.Join(options.Dir, "kwok.log"), []string{

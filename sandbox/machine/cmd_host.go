@@ -69,8 +69,23 @@ func cmdUname(_ context.Context, p *Process) int {
 	return 0
 }
 
-// cmdSync has nothing to do: what was written to the host's files is in the real kernel's hands.
-func cmdSync(context.Context, *Process) int { return 0 }
+// cmdSync has nothing to do: what was written to the host's files is in the real kernel's hands. Files that it names have to be there.
+func cmdSync(_ context.Context, p *Process) int {
+	f := p.flags()
+	f.BoolP("data", "d", false, "")
+	f.BoolP("file-system", "f", false, "")
+	names, ok := p.parse(f)
+	if !ok {
+		return 1
+	}
+	code := 0
+	for _, name := range names {
+		if _, err := p.FS().Stat(p.Path(name)); err != nil {
+			code = p.fail("error opening '%s': %s", name, strerror(err))
+		}
+	}
+	return code
+}
 
 // cmdIptables exists because Canal wants the command; the sandbox has no packet filter that it could change.
 func cmdIptables(_ context.Context, p *Process) int {
@@ -98,7 +113,7 @@ func cmdFree(_ context.Context, p *Process) int {
 	return 0
 }
 
-// cmdIP knows "ip addr" and "ip route", long and in the one-line form of -o.
+// cmdIP knows "ip addr", "ip route" and "ip neigh", long and in the one-line form of -o.
 func cmdIP(_ context.Context, p *Process) int {
 	var words []string
 	oneLine := false
@@ -117,6 +132,8 @@ func cmdIP(_ context.Context, p *Process) int {
 	case strings.HasPrefix("addr", words[0]) || words[0] == "address":
 		showAddrs(p, oneLine)
 		return 0
+	case strings.HasPrefix("neighbour", words[0]) || strings.HasPrefix("neighbor", words[0]):
+		return cmdNeigh(p, words[1:])
 	case strings.HasPrefix("route", words[0]):
 		for _, a := range p.Machine.net.Addrs() {
 			if prefix, err := a.Prefix(24); err == nil {

@@ -18,7 +18,7 @@ func baseCommands() map[string]Program {
 	for _, family := range []map[string]Program{
 		textCommands(), grepCommands(), fileCommands(), listCommands(), sumCommands(), nameCommands(), shellCommands(),
 		userCommands(), timeCommands(), hostCommands(), kernelCommands(), archiveCommands(), netCommands(),
-		systemCommands(), daemonCommands(),
+		systemCommands(), daemonCommands(), mountCommands(), pingCommands(), lockCommands(), packageCommands(),
 	} {
 		maps.Copy(all, family)
 	}

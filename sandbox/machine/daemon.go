@@ -77,11 +77,23 @@ WantedBy=multi-user.target
 `
 )
 
+// iscsidUnit comes with the package open-iscsi.
+const iscsidUnit = `[Unit]
+Description=iSCSI initiator daemon (sandbox)
+
+[Service]
+Type=notify
+ExecStart=/usr/sbin/iscsid
+
+[Install]
+WantedBy=multi-user.target
+`
+
 // daemonCommands are the programs of these units. Only sshd does something; the others are there to be found, stopped,
 // disabled and reloaded, and do not touch the network.
 func daemonCommands() map[string]Program {
 	return map[string]Program{
-		"sshd": cmdSshd, "systemd-timesyncd": idle, "systemd-networkd": idle, "NetworkManager": idle, "firewalld": idle,
+		"sshd": cmdSshd, "systemd-timesyncd": idle, "systemd-networkd": idle, "NetworkManager": idle, "firewalld": idle, "iscsid": idle,
 		"ufw-init": say("Firewall rules are not modelled: no packet is filtered"), "nmcli": say("configuration was read again"),
 		"firewall-reload": say("rules were read again"),
 	}

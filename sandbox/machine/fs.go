@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -30,6 +31,7 @@ type disk struct {
 	root   *os.Root
 	owners *ledger
 	rename sync.Mutex // serialises renames and removals with the ledger
+	mounts atomic.Pointer[[]mounted]
 }
 
 // openFS opens the root file system in dir/root, which is made if it is missing.
@@ -195,7 +197,7 @@ func (f *FS) changeable(rel string) error {
 
 // removable is changeable plus the rule of sticky directories: only the owner removes.
 func (f *FS) removable(rel string) error {
-	if rel == "." || rel == "proc" || rel == "sys" {
+	if rel == "." || rel == "proc" || rel == "sys" || f.disk.busy(rel) {
 		return syscall.EBUSY
 	}
 	if !f.kernel && inKernelTree(rel) {
@@ -236,6 +238,7 @@ func (f *FS) Lstat(name string) (*Info, error) { return f.stat("lstat", name, fa
 
 // find is Stat that also gives the path with all links followed.
 func (f *FS) find(name string) (rel string, info *Info, err error) {
+	f, name = f.at(name)
 	if rel, err = f.resolve(name, true); err != nil {
 		return "", nil, err
 	}
@@ -244,6 +247,7 @@ func (f *FS) find(name string) (rel string, info *Info, err error) {
 }
 
 func (f *FS) stat(op, name string, follow bool) (*Info, error) {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, follow)
 	if err != nil {
 		return nil, pathError(op, name, err)
@@ -257,6 +261,17 @@ func (f *FS) stat(op, name string, follow bool) (*Info, error) {
 
 // Resolve is the path with all symbolic links followed, as readlink -f gives it; the last component need not exist.
 func (f *FS) Resolve(name string) (string, error) {
+	point := f.mountPoint(name)
+	if point != "" {
+		var sub string
+		_, sub = f.at(point)
+		inside, inner := f.at(name)
+		rel, err := inside.resolve(inner, true)
+		if err != nil {
+			return "", pathError("readlink", name, err)
+		}
+		return path.Join(point, strings.TrimPrefix("/"+rel, sub)), nil
+	}
 	rel, err := f.resolve(name, true)
 	if err != nil {
 		return "", pathError("readlink", name, err)
@@ -278,6 +293,7 @@ func (f *FS) Access(name string, want fs.FileMode) error {
 
 // ReadDir lists a directory, sorted by name.
 func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, true)
 	if err != nil {
 		return nil, pathError("open", name, err)
@@ -309,6 +325,7 @@ func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Readlink is the target of a symbolic link, as it was written.
 func (f *FS) Readlink(name string) (string, error) {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, false)
 	if err != nil {
 		return "", pathError("readlink", name, err)
@@ -319,6 +336,7 @@ func (f *FS) Readlink(name string) (string, error) {
 
 // Chtimes sets the access and modification times.
 func (f *FS) Chtimes(name string, atime, mtime time.Time) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, true)
 	if err != nil {
 		return pathError("chtimes", name, err)
@@ -335,6 +353,7 @@ func (f *FS) Chtimes(name string, atime, mtime time.Time) error {
 
 // Usage is the size of all files below a directory in bytes.
 func (f *FS) Usage(name string) (int64, error) {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, true)
 	if err != nil {
 		return 0, pathError("stat", name, err)

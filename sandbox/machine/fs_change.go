@@ -14,6 +14,7 @@ import (
 
 // ReadFile reads a whole file.
 func (f *FS) ReadFile(name string) ([]byte, error) {
+	f, name = f.at(name)
 	rel, err := f.readable(name)
 	if err != nil {
 		return nil, pathError("open", name, err)
@@ -39,6 +40,7 @@ func (f *FS) readable(name string) (string, error) {
 
 // OpenFile opens a file like os.OpenFile. A file that is made belongs to the user and has exactly the mode perm.
 func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, flag&os.O_EXCL == 0)
 	if err != nil {
 		return nil, pathError("open", name, err)
@@ -110,6 +112,7 @@ func (f *FS) WriteFile(name string, data []byte, mode fs.FileMode) error {
 }
 
 func (f *FS) writeFile(name string, data []byte, mode fs.FileMode) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, true)
 	if err != nil {
 		return err
@@ -171,6 +174,10 @@ func (f *FS) Rename(from, to string) error {
 }
 
 func (f *FS) renameAs(from, to string) error {
+	f, from, to, err := f.both(from, to)
+	if err != nil {
+		return err
+	}
 	relFrom, err := f.resolve(from, false)
 	if err != nil {
 		return err
@@ -193,6 +200,7 @@ func (f *FS) renameAs(from, to string) error {
 
 // Mkdir makes one directory.
 func (f *FS) Mkdir(name string, mode fs.FileMode) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, false)
 	if err == nil {
 		err = f.mkdir(rel, mode)
@@ -237,6 +245,7 @@ func (f *FS) MkdirAll(name string, mode fs.FileMode) error {
 
 // Remove removes a file, a symbolic link or an empty directory.
 func (f *FS) Remove(name string) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, false)
 	if err != nil {
 		return pathError("remove", name, err)
@@ -282,6 +291,7 @@ func (f *FS) RemoveAll(name string) error {
 }
 
 func (f *FS) removeTree(name string) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, false)
 	if err != nil {
 		return pathError("remove", name, err)
@@ -291,6 +301,9 @@ func (f *FS) removeTree(name string) error {
 	}
 	if !f.kernel && inKernelTree(rel) {
 		return pathError("remove", name, syscall.EPERM)
+	}
+	if f.disk.busy(rel) {
+		return pathError("remove", name, syscall.EBUSY)
 	}
 	f.disk.rename.Lock()
 	defer f.disk.rename.Unlock()
@@ -310,6 +323,7 @@ func (f *FS) Symlink(target, name string) error {
 }
 
 func (f *FS) symlink(target, name string) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, false)
 	if err != nil {
 		return err
@@ -333,6 +347,10 @@ func (f *FS) Link(from, to string) error {
 }
 
 func (f *FS) link(from, to string) error {
+	f, from, to, err := f.both(from, to)
+	if err != nil {
+		return err
+	}
 	relFrom, err := f.resolve(from, false)
 	if err != nil {
 		return err

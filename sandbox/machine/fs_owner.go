@@ -8,6 +8,7 @@ import (
 
 // Chmod sets permission bits, sticky, setuid and setgid; only the owner and root may.
 func (f *FS) Chmod(name string, mode fs.FileMode) error {
+	f, name = f.at(name)
 	rel, info, err := f.owned(name)
 	if err != nil {
 		return pathError("chmod", name, err)
@@ -42,6 +43,7 @@ func (f *FS) Chown(name, user, group string) error { return f.chown(name, user, 
 func (f *FS) Lchown(name, user, group string) error { return f.chown(name, user, group, false) }
 
 func (f *FS) chown(name, user, group string, follow bool) error {
+	f, name = f.at(name)
 	rel, err := f.resolve(name, follow)
 	if err != nil {
 		return pathError("chown", name, err)

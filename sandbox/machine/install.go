@@ -63,7 +63,7 @@ func (m *Machine) installDirs() error {
 		"/var/lib": 0o755, "/var/tmp": 0o1777, "/tmp": 0o1777, "/run": 0o755, "/opt": 0o755, "/mnt": 0o755, "/srv": 0o755,
 		"/usr/bin": 0o755, "/usr/sbin": 0o755, "/usr/lib/systemd/system": 0o755, "/usr/lib/cxha-sandbox": 0o755,
 		"/usr/local/bin": 0o755, "/usr/local/sbin": 0o755, "/usr/local/lib/systemd/system": 0o755, "/usr/local/share": 0o755,
-		"/proc": 0o555, "/sys": 0o555, "/dev": 0o755,
+		"/var/lib/dpkg": 0o755, "/proc": 0o555, "/sys": 0o555, "/dev": 0o755,
 	} {
 		if err := m.fs.disk.plantDir(dir, fromOctal(mode)); err != nil {
 			return err
@@ -108,7 +108,7 @@ func baseFiles(opts Options) map[string]InstalledFile {
 		"/etc/machine-id": {strings.ReplaceAll(randomUUID(), "-", "") + "\n", 0o444}, "/etc/passwd": {passwd, 0o644},
 		"/etc/group": {groups, 0o644}, "/etc/resolv.conf": {"# the sandbox has no name server: see /etc/hosts\n", 0o644},
 		"/etc/sysctl.conf": {"", 0o644}, "/etc/sudoers": {"root ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n", 0o440},
-		"/etc/fstab": {"/dev/vda1 / ext4 defaults 0 1\n", 0o644},
+		dpkgStatus: {statusText(), 0o644}, "/etc/fstab": {"/dev/vda1 / ext4 defaults 0 1\n", 0o644},
 	}
 }
 

@@ -65,8 +65,12 @@ func linkedSysctls() map[string]string {
 	}
 }
 
+// bootMounts is /proc/mounts after a boot.
+const bootMounts = "/dev/vda1 / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n"
+
 // bootKernel makes /proc and /sys as after a boot and empties what does not survive one.
 func (m *Machine) bootKernel(now time.Time) error {
+	m.fs.disk.mounts.Store(nil)
 	d := m.fs.disk
 	for _, dir := range []string{"/proc", "/sys", "/run", "/tmp"} {
 		if err := d.clear(dir); err != nil {
@@ -78,7 +82,7 @@ func (m *Machine) bootKernel(now time.Time) error {
 		"/proc/version": "Linux version " + kernelRelease + " (cxha sandbox)\n", "/proc/swaps": "Filename Type Size Used Priority\n",
 		"/proc/meminfo":                   "MemTotal:        8130012 kB\nMemAvailable:    7442000 kB\nSwapTotal:             0 kB\n",
 		"/proc/cpuinfo":                   strings.Repeat("model name\t: cxha sandbox\n\n", 4),
-		"/proc/mounts":                    "/dev/vda1 / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n",
+		"/proc/mounts":                    bootMounts,
 		"/proc/filesystems":               "nodev\tproc\nnodev\tsysfs\n\text4\n",
 		"/proc/sys/kernel/hostname":       m.hostname() + "\n",
 		"/proc/sys/kernel/osrelease":      kernelRelease + "\n",

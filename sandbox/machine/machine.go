@@ -33,6 +33,8 @@ type Options struct {
 	NetworkManager bool                     // NetworkManager runs the network
 	Firewall       string                   // "ufw" or "firewalld": the unit exists, is enabled and active; "": neither exists
 	Files          map[string]InstalledFile // more files
+
+	Exports *Exports // what NFS servers share; nil for nothing
 }
 
 // User is an account of a host.
@@ -64,18 +66,20 @@ type Machine struct {
 	fs       *FS
 	units    *Systemd
 	journal  *journal
+	exports  *Exports
 
 	connections, commands atomic.Uint64
 
 	kernel sync.Mutex // serialises changes of the loaded modules
 
-	mu      sync.Mutex // guards the fields below
-	on      bool
-	power   context.Context
-	cut     context.CancelCauseFunc
-	booted  time.Time
-	running int           // units and sessions that may touch the disk
-	idle    chan struct{} // closed when running falls to 0 after a power cut; nil otherwise
+	mu         sync.Mutex // guards the fields below
+	on         bool
+	power      context.Context
+	cut        context.CancelCauseFunc
+	booted     time.Time
+	neighbours map[netip.Addr]string // hardware addresses that were asked for; "": nobody answered
+	running    int                   // units and sessions that may touch the disk
+	idle       chan struct{}         // closed when running falls to 0 after a power cut; nil otherwise
 
 	switching sync.Mutex // serialises PowerOn and PowerOff
 }
@@ -90,7 +94,7 @@ func New(opts Options) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host %s: %w", opts.Name, err)
 	}
-	m := &Machine{name: opts.Name, dir: opts.Dir, net: opts.Net, programs: opts.Programs, base: baseCommands(), fs: fsys, journal: log}
+	m := &Machine{name: opts.Name, dir: opts.Dir, net: opts.Net, programs: opts.Programs, base: baseCommands(), fs: fsys, journal: log, exports: opts.Exports}
 	m.units = newSystemd(m)
 	m.power, m.cut = context.WithCancelCause(context.Background())
 	m.cut(ErrPowerOff)
@@ -247,7 +251,7 @@ func (m *Machine) PowerOn(ctx context.Context) error {
 	failed := m.applyBootFiles()
 	m.mu.Lock()
 	m.power, m.cut = context.WithCancelCause(context.Background())
-	m.on, m.booted = true, now
+	m.on, m.booted, m.neighbours = true, now, nil
 	m.mu.Unlock()
 	m.units.forget()
 	m.net.Up()

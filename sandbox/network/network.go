@@ -10,14 +10,16 @@ import (
 
 // Network is a set of interfaces that reach each other. The zero value is not usable; call New.
 type Network struct {
-	mu      sync.Mutex // guards the fields below
-	byAddr  map[netip.Addr]*Interface
-	latency time.Duration
+	mu        sync.Mutex // guards the fields below
+	byAddr    map[netip.Addr]*Interface
+	latency   time.Duration
+	announced map[netip.Addr]netip.Addr // address to the address of the host that answers ARP for it
+	foreign   map[netip.Addr]bool       // machines that are none of ours
 }
 
 // New returns an empty private network.
 func New() *Network {
-	return &Network{byAddr: map[netip.Addr]*Interface{}}
+	return &Network{byAddr: map[netip.Addr]*Interface{}, foreign: map[netip.Addr]bool{}}
 }
 
 // Attach gives a host its addresses; every interface also has its own 127.0.0.1. An address that another interface

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
 
@@ -28,8 +29,19 @@ const (
 	gitCommit = "cxha-sandbox"
 )
 
+// Options are what a cluster's surroundings decide.
+type Options struct {
+	// WebhookDelay is how long MetalLB's webhook is not there after its pod has become ready.
+	WebhookDelay time.Duration
+	// Provision makes a directory in an export of an NFS server; its error is mount's. Without it every export is there.
+	Provision func(server, path, sub string) error
+}
+
+// Program is the rke2 command of a host, with default options.
+func Program(ctx context.Context, p *machine.Process) int { return Options{}.Program(ctx, p) }
+
 // Program is the rke2 command of a host.
-func Program(ctx context.Context, p *machine.Process) int {
+func (o Options) Program(ctx context.Context, p *machine.Process) int {
 	version, err := installedVersion(p)
 	if err != nil {
 		fmt.Fprintf(p.Stderr, "rke2: %v\n", err)
@@ -44,7 +56,7 @@ func Program(ctx context.Context, p *machine.Process) int {
 		fmt.Fprintf(p.Stdout, "rke2 version %s (%s)\ngo version %s\n", version, gitCommit, runtime.Version())
 		return 0
 	case string(settings.Server), string(settings.Agent):
-		return runDaemon(ctx, p, settings.Role(command), version, rest)
+		return o.runDaemon(ctx, p, settings.Role(command), version, rest)
 	case "etcd-snapshot", "certificate", "secrets-encrypt", "token", "completion":
 		fmt.Fprintf(p.Stderr, "rke2: the sandbox's stand-in has no %q yet (sandbox/README.md)\n", command)
 		return 1
@@ -79,19 +91,20 @@ type daemon struct {
 	log     journal
 	version string
 	dataDir string // inside the host
+	options Options
 
 	nodeName string
 	nodeIP   netip.Addr
 }
 
-func runDaemon(ctx context.Context, p *machine.Process, role settings.Role, version string, args []string) int {
+func (o Options) runDaemon(ctx context.Context, p *machine.Process, role settings.Role, version string, args []string) int {
 	log := journal{out: p.Stderr}
 	config, err := settings.Load(p.Machine.FS(), role, args, p.Env)
 	if err != nil {
 		return log.fatalf("%v", err)
 	}
 	d := &daemon{
-		process: p, machine: p.Machine, config: config, log: log, version: version,
+		process: p, machine: p.Machine, config: config, log: log, version: version, options: o,
 		dataDir:  path.Clean(config.Text("data-dir", defaultDataDir)),
 		nodeName: strings.ToLower(config.Text("node-name", p.Machine.Name())),
 	}

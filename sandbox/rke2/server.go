@@ -15,6 +15,7 @@ import (
 
 	"github.com/expertflow/cxha/sandbox/controlplane"
 	"github.com/expertflow/cxha/sandbox/machine"
+	"github.com/expertflow/cxha/sandbox/players"
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
@@ -25,6 +26,7 @@ type server struct {
 	cluster clusterConfig
 	plane   *controlplane.ControlPlane
 	client  kubernetes.Interface
+	pods    players.PodNetwork
 }
 
 func (s *server) run(ctx context.Context) int {
@@ -91,6 +93,7 @@ func (s *server) planeOptions() (controlplane.Options, error) {
 		APIServerArgs:         append(s.nodePorts(), s.config.List("kube-apiserver-arg")...),
 		ControllerManagerArgs: s.config.List("kube-controller-manager-arg"),
 		SchedulerArgs:         s.config.List("kube-scheduler-arg"),
+		DialCluster:           s.pods.Dial,
 		Bootstrap: func(ctx context.Context, etcd *clientv3.Client) error {
 			return syncBootstrap(ctx, etcd, s.tokens.server.Password, tlsDir)
 		},
@@ -129,7 +132,7 @@ func (s *server) serve(ctx context.Context) error {
 	if err := s.writeFiles(); err != nil {
 		return err
 	}
-	parts := make(chan error, 4) // each part of the server that runs until the context ends
+	parts := make(chan error, 5) // each part of the server that runs until the context ends
 	apiListener, err := s.machine.Net().Listen(apiServerPort)
 	if err != nil {
 		return err
@@ -156,6 +159,7 @@ func (s *server) runCluster(ctx context.Context, parts chan error) error {
 	if err != nil {
 		return orCancelled(ctx, err)
 	}
+	go func() { parts <- s.play(ctx) }()
 	s.log.infof("rke2 is up and running")
 	s.process.Notify()
 	select {
@@ -167,6 +171,14 @@ func (s *server) runCluster(ctx context.Context, parts chan error) error {
 		err = node.Err()
 	}
 	return errors.Join(err, endNode(ctx, node))
+}
+
+// play does what the cluster's pods would do.
+func (s *server) play(ctx context.Context) error {
+	return players.Run(ctx, players.Options{
+		Config: s.plane.AdminConfig(), Net: s.machine.Net(), Pods: &s.pods, WebhookDelay: s.options.WebhookDelay, Provision: s.options.Provision,
+		Errorf: s.log.errorf,
+	})
 }
 
 // orCancelled is nil instead of an error that is only due to the end of the daemon.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -40,7 +41,7 @@ func isDir(name string) bool {
 
 // writeBlueprint copies the example's files, unless the directory has blueprint files already (they may have been
 // edited), and writes the variables that point to this sandbox.
-func (p Paths) writeBlueprint(example string, port int, layout []Host) error {
+func (p Paths) writeBlueprint(example string, port int, charts *ChartSources, layout []Host) error {
 	if err := os.MkdirAll(p.Blueprint(), 0o755); err != nil {
 		return err
 	}
@@ -73,7 +74,33 @@ install = {
   artifacts = "http://%s/releases/download"
 }
 `, AdminUser, port, JumpUser, MirrorName, MirrorName)
+	declared, err := p.declares("charts")
+	if err != nil {
+		return err
+	}
+	if charts != nil && declared {
+		text += fmt.Sprintf("\ncharts = {\n  repository = %q\n  registry   = %q\n}\n", charts.Repository, charts.Registry)
+	}
 	return replaceFile(filepath.Join(p.Blueprint(), varsFile), []byte(text+extraWorkers(layout)), 0o644)
+}
+
+// declares tells whether the blueprint has a variable of that name: a value for one that it has not is an error to cxha.
+func (p Paths) declares(variable string) (bool, error) {
+	files, err := filepath.Glob(filepath.Join(p.Blueprint(), "*.cxha.hcl"))
+	if err != nil {
+		return false, err
+	}
+	declaration := regexp.MustCompile(`(?m)^\s*variable\s+"?` + regexp.QuoteMeta(variable) + `"?\s*\{`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return false, err
+		}
+		if declaration.Match(text) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // exampleHosts are the hosts that the example blueprint names itself.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -69,6 +70,13 @@ func (c control) handler() http.Handler {
 		delay, err := time.ParseDuration(r.PathValue("delay"))
 		if err == nil {
 			c.site.SetLatency(delay)
+		}
+		reply(w, nil, err)
+	})
+	mux.HandleFunc("POST /arp/{verb}/{address}", func(w http.ResponseWriter, r *http.Request) {
+		addr, err := netip.ParseAddr(r.PathValue("address"))
+		if err == nil {
+			err = c.site.Arp(r.PathValue("verb"), addr)
 		}
 		reply(w, nil, err)
 	})
@@ -183,6 +191,11 @@ func (c *Client) Reset(ctx context.Context) error { return c.call(ctx, "POST", "
 // Latency sets the one-way delay between hosts.
 func (c *Client) Latency(ctx context.Context, d time.Duration) error {
 	return c.call(ctx, "POST", "/latency/"+d.String(), nil, nil)
+}
+
+// Arp puts a foreign machine on an address ("add"), or takes it away ("remove").
+func (c *Client) Arp(ctx context.Context, verb string, addr netip.Addr) error {
+	return c.call(ctx, "POST", "/arp/"+verb+"/"+addr.String(), nil, nil)
 }
 
 func (c *Client) down(ctx context.Context) error { return c.call(ctx, "POST", "/down", nil, nil) }

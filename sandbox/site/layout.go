@@ -15,6 +15,8 @@ import (
 const (
 	bastionAddress = "10.10.0.1"
 	mirrorAddress  = "10.10.0.2"
+	nfsAddress     = "10.10.1.60"
+	nfsPort        = 2049
 	// MirrorName is the mirror's name in every host's /etc/hosts.
 	MirrorName = "mirror.sandbox.internal"
 	// AdminUser is the account on the hosts, with sudo and no password.
@@ -23,6 +25,15 @@ const (
 	JumpUser = "jump"
 	// maxWorkers is how many workers the addresses of the two sites are good for.
 	maxWorkers = 400
+)
+
+// ExportName is the directory that the sandbox's NFS server shares, as mount takes it.
+const ExportName = nfsAddress + ":/export/cx"
+
+// The addresses of a site's network from firstFree on, freeCount of them, belong to no host: load balancers and others take them.
+const (
+	firstFree = 50
+	freeCount = 20
 )
 
 // Host is one machine's place in the layout.
@@ -40,10 +51,13 @@ func Layout(workers int) ([]Host, error) {
 	}
 	hosts := []Host{{Name: "cp1", Address: netip.MustParseAddr("10.10.1.10"), Site: "a", Role: "control-plane"}}
 	for n := range workers {
-		site := n % 2
+		site, last := n%2, 11+n/2
+		if last >= firstFree {
+			last += freeCount
+		}
 		hosts = append(hosts, Host{
 			Name:    fmt.Sprintf("w%d", n+1),
-			Address: netip.AddrFrom4([4]byte{10, 10, byte(1 + site), byte(11 + n/2)}),
+			Address: netip.AddrFrom4([4]byte{10, 10, byte(1 + site), byte(last)}),
 			Site:    string("ab"[site]), Role: "worker",
 		})
 	}
@@ -87,13 +101,16 @@ func (p Paths) Blueprint() string { return p.at("blueprint") }
 // Log is what the server process prints.
 func (p Paths) Log() string { return p.at("server.log") }
 
+// Exports is where the files of the NFS exports are.
+func (p Paths) Exports() string { return p.at("exports") }
+
 func (p Paths) host(name string) string { return p.at("hosts", name) }
 func (p Paths) state() string           { return p.at("sandbox.json") }
 func (p Paths) lock() string            { return p.at("server.lock") }
 
 // own are the names of everything that a sandbox puts into its directory.
 func (p Paths) own() []string {
-	return []string{"hosts", "ssh", "blueprint", "sandbox.json", "server.lock", "server.log", "control.sock", "kubeconfig"}
+	return []string{"hosts", "exports", "ssh", "blueprint", "sandbox.json", "server.lock", "server.log", "control.sock", "kubeconfig"}
 }
 
 // Remove deletes what the sandbox made in its directory, and the directory when nothing else is in it.

@@ -28,7 +28,9 @@ type Config struct {
 	Latency  time.Duration // one-way delay between two hosts
 	Example  string        // directory of the blueprint to copy; empty for none
 	Programs map[string]machine.Program
-	Mirror   http.Handler // what mirror.sandbox.internal serves; nil for nothing
+	Mirror   http.Handler     // what mirror.sandbox.internal serves; nil for nothing
+	Exports  *machine.Exports // what the NFS server shares; nil for no server
+	Charts   http.Handler     // charts for the operator's computer, on 127.0.0.1; nil for none
 	// Kubeconfig gives an admin kubeconfig that works on the real loopback for the cluster whose control plane runs on
 	// the machine. Nil when there are no clusters.
 	Kubeconfig func(m *machine.Machine) ([]byte, error)
@@ -43,6 +45,8 @@ type Site struct {
 	hosts   map[string]*machine.Machine // by name, the bastion included
 	bastion net.Listener
 	mirror  *http.Server
+	charts  *chartServer // nil when there are no charts
+	nfs     net.Listener
 	port    int
 	serving sync.WaitGroup
 }
@@ -72,12 +76,19 @@ func (s *Site) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("client key: %w", err)
 	}
-	if err := s.listen(); err != nil {
+	old, err := s.paths.readState()
+	if err != nil {
+		return err
+	}
+	if err := s.listen(old); err != nil {
 		return err
 	}
 	// The directory is ours from here on: Remove looks for this file.
-	if err := s.paths.writeState(state{Workers: s.config.Workers, BastionPort: s.port, Latency: s.config.Latency}); err != nil {
+	if err := s.paths.writeState(s.state()); err != nil {
 		return err
+	}
+	if err := s.serveExports(); err != nil {
+		return fmt.Errorf("nfs: %w", err)
 	}
 	if err := s.build(key); err != nil {
 		return err
@@ -95,21 +106,38 @@ func (s *Site) open(ctx context.Context) error {
 	return nil
 }
 
-// listen takes the bastion's port: the one from before if it is still free.
-func (s *Site) listen() error {
-	old, err := s.paths.readState()
-	if err != nil {
-		return err
-	}
-	lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(old.BastionPort)))
-	if err != nil && old.BastionPort != 0 {
-		lis, err = net.Listen("tcp", "127.0.0.1:0")
-	}
+// listen takes the bastion's port and the charts': those from before if they are still free.
+func (s *Site) listen(old state) error {
+	lis, err := listenLoopback(old.BastionPort)
 	if err != nil {
 		return fmt.Errorf("bastion: %w", err)
 	}
 	s.bastion, s.port = lis, lis.Addr().(*net.TCPAddr).Port
+	if s.config.Charts == nil {
+		return nil
+	}
+	if s.charts, err = serveCharts(s.config.Charts, old.ChartsPort); err != nil {
+		return fmt.Errorf("charts: %w", err)
+	}
 	return nil
+}
+
+// listenLoopback takes a port of 127.0.0.1: the wanted one if it is free.
+func listenLoopback(wanted int) (net.Listener, error) {
+	lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(wanted)))
+	if err != nil && wanted != 0 {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return lis, err
+}
+
+// state is what the next life of the server is to know.
+func (s *Site) state() state {
+	st := state{Workers: s.config.Workers, BastionPort: s.port, Latency: s.config.Latency}
+	if s.charts != nil {
+		st.ChartsPort = s.charts.port
+	}
+	return st
 }
 
 func (s *Site) build(key string) error {
@@ -118,7 +146,7 @@ func (s *Site) build(key string) error {
 	for _, h := range append([]Host{bastion}, s.layout...) {
 		opts := machine.Options{
 			Name: h.Name, Dir: s.paths.host(h.Name), Net: s.net.Attach(h.Name, h.Address), Programs: s.config.Programs,
-			Users: []machine.User{{Name: AdminUser, Sudo: true}}, AuthorizedKeys: []string{strings.TrimSpace(key)}, Hosts: names,
+			Users: []machine.User{{Name: AdminUser, Sudo: true}}, AuthorizedKeys: []string{strings.TrimSpace(key)}, Hosts: names, Exports: s.config.Exports,
 		}
 		if h.Name == bastion.Name {
 			opts.Users = []machine.User{{Name: JumpUser, Shell: "/usr/sbin/nologin"}}
@@ -141,7 +169,7 @@ func (s *Site) writeFiles() error {
 	return errors.Join(
 		s.paths.writeKnownHosts(s.hosts["bastion"], s.port, machines),
 		s.paths.writeSSHConfig(s.port, s.layout),
-		s.paths.writeBlueprint(s.config.Example, s.port, s.layout),
+		s.paths.writeBlueprint(s.config.Example, s.port, s.charts.addresses(), s.layout),
 	)
 }
 
@@ -159,6 +187,46 @@ func (s *Site) serveMirror() error {
 			fmt.Fprintf(os.Stderr, "release mirror: %v\n", err)
 		}
 	})
+	return nil
+}
+
+// serveExports puts the NFS server on the network: it answers on its port, and the machines' mount takes the rest from Exports.
+func (s *Site) serveExports() error {
+	if s.config.Exports == nil {
+		return nil
+	}
+	if err := s.config.Exports.Open(); err != nil {
+		return err
+	}
+	lis, err := s.net.Attach("nfs", netip.MustParseAddr(nfsAddress)).Listen(nfsPort)
+	if err != nil {
+		return errors.Join(err, s.config.Exports.Close())
+	}
+	s.nfs = lis
+	s.serving.Go(func() {
+		for {
+			conn, err := lis.Accept()
+			if err != nil {
+				return // closed
+			}
+			if err := conn.Close(); err != nil {
+				fmt.Fprintf(os.Stderr, "nfs: %v\n", err)
+			}
+		}
+	})
+	return nil
+}
+
+// Arp puts a foreign machine on an address, or takes it away.
+func (s *Site) Arp(verb string, addr netip.Addr) error {
+	switch verb {
+	case "add":
+		s.net.AddForeign(addr)
+	case "remove":
+		s.net.RemoveForeign(addr)
+	default:
+		return fmt.Errorf("%q: it is add or remove", verb)
+	}
 	return nil
 }
 
@@ -216,6 +284,9 @@ func (s *Site) Close() error {
 	if s.mirror != nil {
 		failed = errors.Join(failed, s.mirror.Close())
 	}
+	if s.charts != nil {
+		failed = errors.Join(failed, s.charts.close())
+	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for _, m := range s.hosts {
@@ -227,6 +298,9 @@ func (s *Site) Close() error {
 		})
 	}
 	all.Wait()
+	if s.nfs != nil {
+		failed = errors.Join(failed, s.nfs.Close(), s.config.Exports.Close())
+	}
 	s.serving.Wait()
 	return failed
 }
@@ -287,16 +361,20 @@ type HostStatus struct {
 
 // Status is what status shows.
 type Status struct {
-	Dir         string        `json:"dir"`
-	PID         int           `json:"pid"`
-	BastionPort int           `json:"bastion_port"`
-	Latency     time.Duration `json:"latency"` // nanoseconds, one way
-	Hosts       []HostStatus  `json:"hosts"`   // the bastion is the last
+	Dir         string                    `json:"dir"`
+	PID         int                       `json:"pid"`
+	BastionPort int                       `json:"bastion_port"`
+	Latency     time.Duration             `json:"latency"` // nanoseconds, one way
+	Charts      *ChartSources             `json:"charts,omitempty"`
+	Foreign     []netip.Addr              `json:"foreign,omitempty"`   // addresses of machines that are none of ours
+	Announced   map[netip.Addr]netip.Addr `json:"announced,omitempty"` // load balancers' addresses, with the host that answers ARP for each
+	Hosts       []HostStatus              `json:"hosts"`               // the bastion is the last
 }
 
 // Status describes the sandbox as it is now.
 func (s *Site) Status() Status {
-	st := Status{Dir: s.paths.Dir, PID: os.Getpid(), BastionPort: s.port, Latency: s.net.Latency()}
+	st := Status{Dir: s.paths.Dir, PID: os.Getpid(), BastionPort: s.port, Latency: s.net.Latency(), Charts: s.charts.addresses(),
+		Foreign: s.net.Foreign(), Announced: s.net.Announced()}
 	bastion := Host{Name: "bastion", Address: netip.MustParseAddr(bastionAddress), Role: "bastion"}
 	for _, h := range append(slices.Clone(s.layout), bastion) {
 		m := s.hosts[h.Name]

@@ -13,6 +13,7 @@ import (
 type state struct {
 	Workers     int           `json:"workers"`
 	BastionPort int           `json:"bastion_port"`
+	ChartsPort  int           `json:"charts_port,omitempty"`
 	Latency     time.Duration `json:"latency"`
 }
 

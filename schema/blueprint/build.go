@@ -33,6 +33,7 @@ func (l *loader) build() {
 	slices.SortFunc(l.bp.Workers, byAddr)
 	slices.SortFunc(l.bp.Standbys, byAddr)
 	slices.SortFunc(l.bp.Sites, func(a, b Site) int { return a.Addr.Compare(b.Addr) })
+	l.buildWorkloads()
 	l.buildOutputs()
 	l.buildChecks()
 }

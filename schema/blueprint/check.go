@@ -20,6 +20,7 @@ func (l *loader) check() {
 	l.checkSites()
 	if l.cluster != nil {
 		l.checkVersion()
+		l.checkLock()
 		l.checkEndpoint()
 		l.checkTokens()
 		l.checkNetworks()
@@ -30,6 +31,12 @@ func (l *loader) check() {
 	for _, n := range l.nodes {
 		l.checkNode(n)
 	}
+	for _, b := range l.balancers {
+		l.checkBalancer(b)
+	}
+	l.checkReleases()
+	l.checkIngresses()
+	l.checkStorages()
 }
 
 // checkNumbers makes sure of one cluster, one control plane and a worker.

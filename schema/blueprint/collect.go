@@ -53,6 +53,7 @@ func (l *loader) collectBlock(src *source, b *hclsyntax.Block) {
 	}
 	u := &unit{root: cmp.Or(shape.Root, shape.Type), name: b.Labels[0], shape: shape, src: src, block: b}
 	l.structure(src, shape, b.Body, b.DefRange(), title(b))
+	l.checkKind(u)
 	l.declare(u)
 }
 
@@ -86,11 +87,22 @@ func (l *loader) collectLocals(src *source, shape *schema.Shape, b *hclsyntax.Bl
 
 // hoist treats a block as a top-level one that stands inside another only because that one's closing brace is missing.
 func (l *loader) hoist(src *source, b *hclsyntax.Block) bool {
-	if _, top := l.shape(b.Type); !top || !src.torn {
+	if !l.hoists(src, nil, b) {
 		return false
 	}
 	l.collectBlock(src, b)
 	return true
+}
+
+// hoists reports whether a block is to be hoisted. Where a block of its type can stand inside the other one as well, as its nested
+// shape says, the label tells which of the two it is.
+func (l *loader) hoists(src *source, nested *schema.Shape, b *hclsyntax.Block) bool {
+	_, top := l.shape(b.Type)
+	if !top || src == nil || !src.torn {
+		return false
+	}
+	label, _ := labelOf(b)
+	return nested == nil || nested.Label.Rule != nil && nested.Label.Rule.Check(label) != ""
 }
 
 // anyName stands for a name that cannot be made out.
@@ -158,6 +170,7 @@ func (l *loader) checkLabel(shape *schema.Shape, b *hclsyntax.Block) bool {
 	if rule := shape.Label.Rule; rule != nil {
 		if problem := rule.Check(label); problem != "" {
 			l.report(mistake(b.LabelRanges[0], rule.Summary, "%s", problem))
+			l.hide(shape.Root, []string{anyName})
 		}
 		return true
 	}

@@ -3,6 +3,7 @@ package blueprint
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -14,6 +15,7 @@ import (
 // scope is where a section is decoded.
 type scope struct {
 	ctx    *hcl.EvalContext
+	src    *source
 	where  string // for sentences: worker "w1"
 	header hcl.Range
 	name   string // label, or key of for_each; empty where it is not known
@@ -41,9 +43,9 @@ func (l *loader) decodeBody(sc scope, shape *schema.Shape, body *hclsyntax.Body)
 		}
 	}
 	for _, b := range body.Blocks {
-		if nested, ok := shape.Block(b.Type); ok && len(b.Labels) <= 1 {
+		if nested, ok := shape.Block(b.Type); ok && len(b.Labels) <= 1 && !l.hoists(sc.src, nested, b) {
 			label, _ := labelOf(b)
-			inner := scope{ctx: sc.ctx, where: title(b) + " of " + sc.where, header: b.DefRange(), name: label}
+			inner := scope{ctx: sc.ctx, src: sc.src, where: title(b) + " of " + sc.where, header: b.DefRange(), name: label}
 			s.blocks = append(s.blocks, l.decodeBody(inner, nested, b.Body))
 		}
 	}
@@ -59,8 +61,8 @@ func (l *loader) derive(s *section) {
 		if a.Derive == nil || s.scope.name == "" {
 			continue
 		}
-		if f.value.IsKnown() && f.value.IsNull() {
-			f.value = l.settle(s.scope, a, f, cty.StringVal(a.Derive(s.scope.name)))
+		if name := a.Derive(s.scope.name); name != "" && f.value.IsKnown() && f.value.IsNull() {
+			f.value = l.settle(s.scope, a, f, cty.StringVal(name))
 			s.fields[a.Name] = f
 		}
 	}
@@ -74,7 +76,7 @@ func newSection(sc scope, shape *schema.Shape) *section {
 func absent(sc scope, a *schema.Attr) field {
 	f := field{value: a.Default, ctx: sc.ctx, at: sc.header}
 	switch {
-	case a.Required:
+	case a.Required, slices.Contains(a.RequiredFor, sc.name):
 		f.value = cty.DynamicVal
 	case a.Default == cty.NilVal && a.Form == schema.FormValue:
 		f.value = cty.NullVal(a.Type)
@@ -170,7 +172,7 @@ func (l *loader) checkObjectNames(sc scope, shape *schema.Shape, from field, ele
 	}
 }
 
-// decodeRefs reads a list of references to nodes without evaluating them.
+// decodeRefs reads a list of references without evaluating them.
 func (l *loader) decodeRefs(a *schema.Attr, expr hclsyntax.Expression) []ref {
 	list, diags := hcl.ExprList(expr)
 	if diags.HasErrors() {
@@ -180,11 +182,23 @@ func (l *loader) decodeRefs(a *schema.Attr, expr hclsyntax.Expression) []ref {
 	var refs []ref
 	for _, e := range list {
 		t, diags := hcl.AbsTraversalForExpr(e)
-		if diags.HasErrors() || len(t) < 2 || len(t) > 3 || !slices.Contains(append(schema.NodeTypes(), "cluster"), t.RootName()) {
-			l.report(mistake(e.Range(), "Not a reference to a node", "%s takes references to nodes as they stand in a blueprint, such as worker.w1 or worker.extra[\"w3\"], without quotes.", a.Name))
+		if !diags.HasErrors() && !slices.Contains(l.roots(), t.RootName()) {
+			continue // checkReference has reported it
+		}
+		if diags.HasErrors() || len(t) < 2 || len(t) > 3 || !slices.Contains(a.Roots, t.RootName()) {
+			l.report(notReference(a, e.Range()))
 			continue
 		}
 		refs = append(refs, exprRefs(e.(hclsyntax.Expression), true)...)
 	}
 	return refs
+}
+
+func notReference(a *schema.Attr, at hcl.Range) *hcl.Diagnostic {
+	for _, root := range a.Roots {
+		if !slices.Contains(append(schema.NodeTypes(), "cluster"), root) {
+			return mistake(at, "Not a reference to a block", "%s takes references as they stand in a blueprint, such as worker.w1 or %s, without quotes. They begin with %s.", a.Name, strings.Trim(a.Example, "[]"), strings.Join(a.Roots, ", "))
+		}
+	}
+	return mistake(at, "Not a reference to a node", "%s takes references to nodes as they stand in a blueprint, such as worker.w1 or worker.extra[\"w3\"], without quotes.", a.Name)
 }

@@ -63,6 +63,9 @@ func writeCase(t *testing.T, dir string, archive *txtar.Archive) blueprint.LoadO
 			readOptions(t, dir, string(f.Data), &opts)
 		default:
 			whole = whole || f.Name == "main.cxha.hcl"
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, f.Name)), 0o700); err != nil {
+				t.Fatal(err)
+			}
 			writeFile(t, filepath.Join(dir, f.Name), f.Data)
 		}
 	}

@@ -189,7 +189,7 @@ func (u *unit) withEach(ctx *hcl.EvalContext, key, value cty.Value) *hcl.EvalCon
 }
 
 func (l *loader) instance(u *unit, key string, ctx *hcl.EvalContext) *instance {
-	sc := scope{ctx: ctx, where: u.title(), header: u.header(), name: u.name}
+	sc := scope{ctx: ctx, src: u.src, where: u.title(), header: u.header(), name: u.name}
 	if key != "" {
 		sc.name = key
 	}
@@ -231,7 +231,7 @@ func (l *loader) rehearse(u *unit, ctx *hcl.EvalContext, ty cty.Type) {
 	if ty.IsCollectionType() {
 		value = cty.UnknownVal(ty.ElementType())
 	}
-	sc := scope{ctx: u.withEach(ctx, cty.UnknownVal(cty.String), value), where: u.title(), header: u.header()}
+	sc := scope{ctx: u.withEach(ctx, cty.UnknownVal(cty.String), value), src: u.src, where: u.title(), header: u.header()}
 	l.decodeBody(sc, u.shape, u.block.Body)
 }
 

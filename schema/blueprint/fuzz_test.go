@@ -30,7 +30,7 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	}
-	for _, path := range []string{"testdata/base.hcl", filepath.Join(example, "main.cxha.hcl"), filepath.Join(example, "variables.cxha.hcl")} {
+	for _, path := range []string{"testdata/base.hcl", filepath.Join(example, "main.cxha.hcl"), filepath.Join(example, "variables.cxha.hcl"), filepath.Join(workloads, "main.cxha.hcl")} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)

@@ -18,6 +18,7 @@ type LoadOptions struct {
 	Vars     []string // NAME=VALUE, from --var, in order
 	VarFiles []string // paths, from --var-file, in order
 	Env      []string // the environment in the form of os.Environ: CXHA_VAR_NAME=VALUE, HOME, and what env() may read
+	Relock   bool     // the lock file is about to be written anew: mistakes in it are warnings, and it may differ from the blueprint
 }
 
 // Load reads the blueprint in dir. The blueprint is never nil and its Sources are always filled; the rest of it can be used
@@ -29,6 +30,7 @@ func Load(dir string, opts LoadOptions) (*Blueprint, hcl.Diagnostics) {
 		l.readValues()
 		l.checkReferences()
 		l.evaluate()
+		l.readLock()
 		l.build()
 		l.check()
 	}
@@ -52,9 +54,14 @@ type loader struct {
 	given   map[*hclsyntax.Body]map[string]bool // names of attributes and blocks that a body has, right or misspelt
 	values  map[string]given                    // of variables
 	funcs   map[string]function.Function
-	nodes   []*built
 	cluster *section  // nil: there is none
 	config  cty.Value // the cluster's config
+
+	nodes     []*built
+	releases  []*builtRelease
+	balancers []*builtBalancer
+	ingresses []*builtIngress
+	storages  []*builtStorage
 
 	torn       bool // a syntax error may have swallowed whole blocks
 	unknown    bool // there are blocks whose type is not known

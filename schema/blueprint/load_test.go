@@ -52,6 +52,25 @@ func base(t *testing.T, more string) map[string]string {
 	return map[string]string{"main.cxha.hcl": string(text), "more.cxha.hcl": more}
 }
 
+// directory reads the files of a directory of the tree, by name.
+func directory(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
 func TestExampleIsTheGuidesCluster(t *testing.T) {
 	t.Parallel()
 	bp, diags := blueprint.Load(example, blueprint.LoadOptions{Env: home})
@@ -73,8 +92,8 @@ func TestExampleIsTheGuidesCluster(t *testing.T) {
 	if want := (blueprint.SSH{User: "ops", Port: 22, KnownHosts: "/home/me/.ssh/known_hosts", Agent: true}); c.SSH != want {
 		t.Errorf("ssh = %+v, want %+v", c.SSH, want)
 	}
-	if m := bp.ControlPlane.Manifests; len(m) != 1 || !strings.Contains(m[0].Content, "HelmChartConfig") {
-		t.Errorf("manifests = %v", m)
+	if f := bp.ControlPlane.Files; len(f) != 1 || f[0].Path != "/etc/profile.d/rke2.sh" {
+		t.Errorf("files = %v", f)
 	}
 }
 
@@ -91,11 +110,7 @@ ssh = {
 install       = { script = "http://10.10.1.2/install.sh", artifacts = "http://10.10.1.2/rke2" }
 extra_workers = { w3 = { address = "10.10.2.12", site = "b" }, w4 = { address = "10.10.1.12", site = "a" } }
 `}
-	for _, name := range []string{"main.cxha.hcl", "variables.cxha.hcl", "coredns.yaml"} {
-		text, err := os.ReadFile(filepath.Join(example, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, text := range directory(t, example) {
 		files[name] = string(text)
 	}
 	bp := load(t, blueprint.LoadOptions{}, files)
@@ -390,6 +405,11 @@ func TestSecretsAreNotShown(t *testing.T) {
 		"validation":          {text: "variable \"s\" {\n  sensitive = true\n  validation {\n    condition = var.s == \"\"\n    error_message = \"no\"\n  }\n}", opts: blueprint.LoadOptions{Vars: []string{"s=" + secret}}},
 		"expression":          {text: "variable \"s\" {\n  sensitive = true\n}\nlocals {\n  x = var.s + 1\n  y = parseint(var.s, 10)\n  z = [for c in var.s : c]\n}", opts: blueprint.LoadOptions{Vars: []string{"s=" + secret}}},
 		"check":               {text: "variable \"s\" {\n  sensitive = true\n}\ncheck \"c\" {\n  condition = var.s == \"\"\n  error_message = \"not ${var.s}\"\n}", opts: blueprint.LoadOptions{Vars: []string{"s=" + secret}}},
+		"password of a peer":  {text: "load_balancer \"metallb\" {\n  peer \"r\" {\n    address = \"10.10.1.1\"\n    asn = 1\n    my_asn = 2\n    password = [\"" + secret + "\"]\n  }\n}"},
+		"values":              {text: "variable \"s\" {\n  sensitive = true\n}\nhelm_release \"cx\" {\n  chart = \"oci://registry.cx.internal/cx\"\n  version = \"1.0.0\"\n  values = var.s\n}", opts: blueprint.LoadOptions{Vars: []string{"s=" + secret}}},
+		"namespace":           {text: "variable \"s\" {\n  sensitive = true\n}\nmanifest \"m\" {\n  content = var.s\n  namespace = var.s\n}", opts: blueprint.LoadOptions{Vars: []string{"s=" + secret}}},
+		"repository's login":  {text: "helm_release \"cx\" {\n  chart = \"cx\"\n  version = \"1.0.0\"\n  repository = \"https://u:" + secret + "@charts.cx.internal\"\n}"},
+		"registry's login":    {text: "helm_release \"cx\" {\n  chart = \"oci://u:" + secret + "@registry.cx.internal/cx\"\n  version = \"1.0.0\"\n}"},
 		"mirror with login":   {text: "cluster \"cy\" {\n  version = \"v1.35.7+rke2r1\"\n  install = {\n    script = \"https://u:" + secret + "@mirror/\"\n  }\n}"},
 	} {
 		t.Run(name, func(t *testing.T) {

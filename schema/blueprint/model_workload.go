@@ -108,8 +108,8 @@ type Peer struct {
 	Address  netip.Addr
 	ASN      int
 	MyASN    int
-	Port     int // 179
-	Nodes    []string
+	Port     int       // 179
+	Nodes    []string  // node names; empty: all workers
 	HoldTime string    // duration; empty: MetalLB's
 	Password cty.Value // sensitive string, or null
 }
@@ -121,7 +121,7 @@ type Ingress struct {
 	Preset        string // nginx: community, f5
 	Chart         Chart  // nginx
 	Values        cty.Value
-	Class         string // nginx: name of the IngressClass
+	Class         string // name of the IngressClass
 	Default       bool   // whether it is the default class
 	Address       netip.Addr
 	TrafficPolicy string // Cluster, Local
@@ -138,12 +138,12 @@ type Storage struct {
 	Values        cty.Value
 	Server        string   // nfs, nfs_subdir
 	Path          string   // nfs, nfs_subdir: the export; local_path, openebs_hostpath: directory on the nodes
-	MountOptions  []string // nfs
+	MountOptions  []string // nfs, nfs_subdir
 	SubDir        string   // nfs
 	OnDelete      string   // nfs: delete, retain, archive
-	ReclaimPolicy string   // Delete, Retain
+	ReclaimPolicy string   // Delete, Retain; empty: the class is there already
 	Replicas      int      // longhorn
-	Provisioner   string   // class: of a class that is to be made; empty: the class is there already
+	Provisioner   string   // of the class; kind class: empty where the class is there already
 	Parameters    map[string]string
 }
 

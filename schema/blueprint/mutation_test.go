@@ -1,7 +1,6 @@
 package blueprint_test
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -16,11 +15,18 @@ import (
 // that only results from it.
 func TestOneSlipIsOneDiagnostic(t *testing.T) {
 	t.Parallel()
-	const file = "main.cxha.hcl"
-	text, err := os.ReadFile(filepath.Join(example, file))
-	if err != nil {
-		t.Fatal(err)
+	for name, source := range map[string]string{"example": example, "workloads": workloads} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slipInEveryWord(t, source)
+		})
 	}
+}
+
+func slipInEveryWord(t *testing.T, source string) {
+	const file = "main.cxha.hcl"
+	files := directory(t, source)
+	text := files[file]
 	tokens, diags := hclsyntax.LexConfig(text, file, hcl.InitialPos)
 	if diags.HasErrors() {
 		t.Fatal(diags)
@@ -33,7 +39,7 @@ func TestOneSlipIsOneDiagnostic(t *testing.T) {
 		slips++
 		at := token.Range.Start.Byte + len(token.Bytes)/2
 		slipped := slices.Concat(text[:at], text[at+1:])
-		dir := copyExample(t, file, slipped)
+		dir := copyWith(t, files, file, slipped)
 		bp, diags := blueprint.Load(dir, blueprint.LoadOptions{Env: home})
 		if len(diags) != 1 {
 			t.Errorf("%s without its letter %d: %d diagnostics\n%s", token.Bytes, len(token.Bytes)/2+1, len(diags), render(t, dir, bp, diags))
@@ -44,15 +50,14 @@ func TestOneSlipIsOneDiagnostic(t *testing.T) {
 	}
 }
 
-// copyExample writes the example with another text for one of its files.
-func copyExample(t *testing.T, file string, text []byte) string {
+// workloads is a blueprint with every block that puts objects into the cluster.
+const workloads = "testdata/workloads"
+
+// copyWith writes files with another text for one of them.
+func copyWith(t *testing.T, files map[string][]byte, file string, text []byte) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"main.cxha.hcl", "variables.cxha.hcl", "coredns.yaml"} {
-		src, err := os.ReadFile(filepath.Join(example, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, src := range files {
 		writeFile(t, filepath.Join(dir, name), src)
 	}
 	writeFile(t, filepath.Join(dir, file), text)
@@ -64,20 +69,18 @@ func copyExample(t *testing.T, file string, text []byte) string {
 func TestOneLostCharacterIsOneDiagnostic(t *testing.T) {
 	t.Parallel()
 	const every = 5 // all of them hold; the tests need not take that long
-	for _, file := range []string{"main.cxha.hcl", "variables.cxha.hcl"} {
-		t.Run(file, func(t *testing.T) {
+	for _, c := range []struct{ source, file string }{{example, "main.cxha.hcl"}, {example, "variables.cxha.hcl"}, {workloads, "main.cxha.hcl"}} {
+		t.Run(c.source+"/"+c.file, func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(filepath.Join(example, file))
-			if err != nil {
-				t.Fatal(err)
-			}
+			files := directory(t, c.source)
+			text := files[c.file]
 			refused := 0
 			for i := 0; i < len(text); i += every {
-				dir := copyExample(t, file, slices.Concat(text[:i], text[i+1:]))
+				dir := copyWith(t, files, c.file, slices.Concat(text[:i], text[i+1:]))
 				bp, diags := blueprint.Load(dir, blueprint.LoadOptions{Env: home})
 				refused += len(diags)
 				if len(diags) > 1 {
-					t.Errorf("%s without byte %d, %q: %d diagnostics\n%s", file, i, text[i], len(diags), render(t, dir, bp, diags))
+					t.Errorf("%s without byte %d, %q: %d diagnostics\n%s", c.file, i, text[i], len(diags), render(t, dir, bp, diags))
 				}
 			}
 			if refused < len(text)/every/4 {

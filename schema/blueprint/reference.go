@@ -53,12 +53,12 @@ func (l *loader) bodyRefs(u *unit, shape *schema.Shape, body *hclsyntax.Body) []
 		}
 	}
 	for _, b := range body.Blocks {
-		if _, top := l.shape(b.Type); top && u.src.torn || u.src.nameless(b) {
-			continue // hoisted, or not to be read
-		}
 		var nested *schema.Shape
 		if shape != nil {
 			nested, _ = shape.Block(b.Type)
+		}
+		if l.hoists(u.src, nested, b) || u.src.nameless(b) {
+			continue
 		}
 		refs = append(refs, l.bodyRefs(u, nested, b.Body)...)
 	}

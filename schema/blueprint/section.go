@@ -170,3 +170,12 @@ func (s *section) elementMistake(attr, key, summary, detail string, args ...any)
 	}
 	return d
 }
+
+// valueMistake makes a diagnostic about one text of a list, at the text if it was written out.
+func (s *section) valueMistake(attr, text, summary, detail string, args ...any) *hcl.Diagnostic {
+	d := s.mistake(attr, summary, detail, args...)
+	if r, ok := elementRange(s.fields[attr].expr, cty.StringVal(text)); ok {
+		d.Subject = r.Ptr()
+	}
+	return d
+}

@@ -3,6 +3,7 @@ package blueprint
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -33,7 +34,7 @@ func (l *loader) settle(sc scope, a *schema.Attr, f field, v cty.Value) cty.Valu
 		return converted
 	}
 	if converted.IsNull() {
-		if a.Required {
+		if a.Required || slices.Contains(a.RequiredFor, sc.name) {
 			l.report(evaluated(mistake(f.at, "Missing value", "%s of %s is null here, and it needs a value. %s", a.Name, sc.where, firstSentence(a.Doc)), f.expr, f.ctx))
 			return unknown
 		}

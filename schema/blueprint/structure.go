@@ -1,8 +1,10 @@
 package blueprint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -44,6 +46,38 @@ func (l *loader) structure(src *source, shape *schema.Shape, body *hclsyntax.Bod
 	}
 }
 
+// checkKind reports attributes that blocks of this kind do not have, and those that only they need. The kind is the label.
+func (l *loader) checkKind(u *unit) {
+	if u.shape.Label.Rule == nil || u.shape.Label.Rule.Check(u.name) != "" {
+		return
+	}
+	for _, a := range sortedAttrs(u.block.Body) {
+		if as, ok := u.shape.Attr(a.Name); ok && as.Kinds != nil && !slices.Contains(as.Kinds, u.name) {
+			l.report(mistake(a.NameRange, "Attribute of another kind", "%s has no attribute %q: it belongs to %s. Take it out.", u.title(), a.Name, kinds(u.shape.Type, as.Kinds)))
+		}
+	}
+	if u.src.damaged(hcl.RangeBetween(u.header(), u.block.Body.SrcRange)) {
+		return
+	}
+	for _, a := range u.shape.Attrs {
+		if slices.Contains(a.RequiredFor, u.name) && !l.given[u.block.Body][a.Name] {
+			l.report(mistake(u.header(), "Missing attribute", "%s needs the attribute %q, for example %s = %s. %s", u.title(), a.Name, a.Name, a.Example, firstSentence(a.Doc)))
+		}
+	}
+}
+
+// kinds names the blocks of a type with these labels.
+func kinds(typ string, labels []string) string {
+	quoted := make([]string, len(labels))
+	for i, label := range labels {
+		quoted[i] = strconv.Quote(label)
+	}
+	if last := len(quoted) - 1; last > 0 {
+		return typ + " " + strings.Join(quoted[:last], ", ") + " and " + quoted[last]
+	}
+	return typ + " " + quoted[0]
+}
+
 // structureAttr returns the name that the attribute stands for, which for a misspelt one is the name that was probably meant.
 func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, where string, missing []string) string {
 	if _, ok := shape.Attr(a.Name); ok {
@@ -55,7 +89,7 @@ func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, wher
 		}
 		return a.Name
 	}
-	near := schema.Suggest(a.Name, shape.Names())
+	near := cmp.Or(schema.Suggest(a.Name, missing), schema.Suggest(a.Name, shape.Names()))
 	if near == "" && len(missing) == 1 {
 		near = missing[0]
 	}
@@ -74,7 +108,7 @@ func (l *loader) structureBlock(src *source, shape *schema.Shape, b *hclsyntax.B
 		return ""
 	}
 	nested, ok := shape.Block(b.Type)
-	if !ok {
+	if !ok || l.hoists(src, nested, b) {
 		if l.hoist(src, b) || src.torn && shapeName(l.shapes, b.Type) {
 			return ""
 		}

@@ -1,7 +1,10 @@
 package reference
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -21,7 +24,9 @@ func Markdown(functions []schema.Function) string {
 	for _, s := range schema.Shapes() {
 		w.shape(&s, "", 3)
 	}
+	writeCharts(&b)
 	writeFunctions(&b, functions)
+	b.WriteString("\n## The lock file\n\n" + lockText + "\n")
 	writePlanned(&b)
 	return b.String()
 }
@@ -70,7 +75,7 @@ func describe(s *schema.Shape, nested bool) string {
 	if nested && s.Single {
 		fmt.Fprintf(&b, " At most one. It can also be written as an attribute: `%s = { ... }`, or null for none.", s.Type)
 	}
-	if rule := s.Label.Rule; rule != nil {
+	if rule := s.Label.Rule; rule != nil && rule.Doc != "" {
 		fmt.Fprintf(&b, " %s: %s.", s.Label.Name, rule.Doc)
 	}
 	if s.Example != "" {
@@ -87,9 +92,14 @@ func describe(s *schema.Shape, nested bool) string {
 
 func writeAttr(b *strings.Builder, a *schema.Attr) {
 	facts := []string{a.TypeName()}
+	if a.Kinds != nil {
+		facts = append(facts, "only "+quoted(a.Kinds))
+	}
 	switch def := defaultText(a); {
-	case a.Required:
+	case a.Required, a.Kinds != nil && len(a.RequiredFor) == len(a.Kinds):
 		facts = append(facts, "required")
+	case a.RequiredFor != nil && def != "":
+		facts = append(facts, "required for "+quoted(a.RequiredFor), "default "+def)
 	case def != "":
 		facts = append(facts, "default "+def)
 	default:
@@ -100,6 +110,8 @@ func writeAttr(b *strings.Builder, a *schema.Attr) {
 	}
 	fmt.Fprintf(b, "- **`%s`** (%s)  \n  %s%s  \n  Example: `%s = %s`\n", a.Name, strings.Join(facts, "; "), a.Doc, ruleText(a), a.Name, a.Example)
 }
+
+func quoted(kinds []string) string { return "`" + strings.Join(kinds, "`, `") + "`" }
 
 func defaultText(a *schema.Attr) string {
 	switch {
@@ -151,6 +163,15 @@ func valueText(v cty.Value) string {
 		return "{ " + strings.Join(elements, ", ") + " }"
 	}
 	return "[" + strings.Join(elements, ", ") + "]"
+}
+
+func writeCharts(b *strings.Builder) {
+	charts := schema.DefaultCharts()
+	b.WriteString("\n## Charts of blocks\n\n" + chartsText + "\n\n| block | chart | version | repository | namespace |\n|---|---|---|---|---|\n")
+	for _, block := range slices.Sorted(maps.Keys(charts)) {
+		c := charts[block]
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | `%s` |\n", block, cmp.Or(c.Name, "none"), cmp.Or(c.Version, "-"), cmp.Or(c.Repository, "-"), c.Namespace)
+	}
 }
 
 func writeFunctions(b *strings.Builder, functions []schema.Function) {

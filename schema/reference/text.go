@@ -20,6 +20,7 @@ A value can refer to other things of the blueprint:
 | ` + "`var.NAME`" + ` | the value of a variable |
 | ` + "`local.NAME`" + ` | the value of a local |
 | ` + "`cluster.NAME`, `site.NAME`, `control_plane.NAME`, `worker.NAME`, `standby.NAME`" + ` | a block, with its attributes: ` + "`worker.w1.address`" + `; defaults are filled in |
+| ` + "`load_balancer.KIND`, `ingress.KIND`, `storage.KIND`, `helm_release.NAME`, `manifest.NAME`, `kustomization.NAME`" + ` | likewise: ` + "`storage.nfs.class`" + ` |
 | ` + "`worker.NAME[\"key\"]`" + ` | one of the blocks that ` + "`for_each`" + ` made |
 | ` + "`worker`" + ` | an object of all blocks of the type, by name |
 | ` + "`each.key`, `each.value`" + ` | inside a block with ` + "`for_each`" + `: its element |
@@ -46,5 +47,28 @@ A later source wins over an earlier one:
 A file of values has lines ` + "`NAME = VALUE`" + `. A value from the environment or from ` + "`--var`" + ` is taken literally if the variable is a string, a number, a
 bool or has no type; for other types it is written as in a blueprint: ` + "`--var 'extra_workers={w3={address=\"10.10.1.12\",site=\"a\"}}'`" + `.
 `
+
+const chartsText = "These blocks install the chart of this table unless `chart`, `repository`, `version` or `namespace` say otherwise, each for itself: a mirror needs only `repository`."
+
+const lockText = `What was agreed on stands in ` + "`cxha.lock.hcl`" + ` beside the blueprint: RKE2's version, and the digest of every chart that the blueprint names, so that a
+plan which was reviewed means the same bytes next month. ` + "`cxha lock`" + ` writes the file; keep it under version control. A plan with another version or another
+digest is an error.
+
+` + "```hcl" + `
+rke2 = "v1.35.7+rke2r1"
+
+chart "metallb" {
+  repository = "https://metallb.github.io/metallb"
+  version    = "0.16.1"
+  digest     = "sha256:..."
+}
+
+chart "./charts/cx" {
+  digest = "sha256:..."
+}
+` + "```" + `
+
+The label is the chart as the blueprint names it; a local chart's is its path from the blueprint's directory, and its digest that of the archive, or of the
+directory's files.`
 
 const functionsText = "All are pure, except that `env`, `file` and `templatefile` read something. A sensitive argument makes the result sensitive."

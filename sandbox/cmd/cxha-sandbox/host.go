@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -136,6 +137,39 @@ func newLatencyCommand(paths func() (site.Paths, error)) *cobra.Command {
 				return err
 			}
 			return site.NewClient(p).Latency(cmd.Context(), d)
+		},
+	}
+}
+
+func newArpCommand(paths func() (site.Paths, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   "arp add|remove ADDRESS...",
+		Short: "Put a foreign machine on an address, or take it away",
+		Long: `Put a machine that is none of the sandbox's on an address: it answers ARP and nothing else, as a printer or a forgotten
+server does. It is gone when the sandbox's server ends.
+` + exitStatus,
+		Example: "  cxha-sandbox arp add 10.10.1.50",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 || args[0] != "add" && args[0] != "remove" {
+				return usageError{errors.New("it is add or remove, and an address")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := paths()
+			if err != nil {
+				return err
+			}
+			for _, text := range args[1:] {
+				addr, err := netip.ParseAddr(text)
+				if err != nil {
+					return usageError{fmt.Errorf("%q is no address, such as 10.10.1.50", text)}
+				}
+				if err := site.NewClient(p).Arp(cmd.Context(), args[0], addr); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }

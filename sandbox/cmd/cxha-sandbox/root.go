@@ -61,6 +61,7 @@ the real etcd and Kubernetes control plane. sandbox/README.md says what is real 
 		newHostCommand(paths, "cut", "Cut a host's network line; what is under way hangs"),
 		newHostCommand(paths, "mend", "Mend a host's network line"),
 		newExecCommand(paths, io), newKubectlCommand(paths, io), newKubeconfigCommand(paths), newResetCommand(paths), newLatencyCommand(paths),
+		newArpCommand(paths),
 	)
 	return root
 }

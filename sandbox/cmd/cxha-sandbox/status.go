@@ -49,6 +49,9 @@ is not counted.
 func printStatus(w io.Writer, s site.Status) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "sandbox %s, server process %d, bastion 127.0.0.1:%d, delay %s one way\n\n", s.Dir, s.PID, s.BastionPort, s.Latency)
+	if s.Charts != nil {
+		fmt.Fprintf(&b, "charts %s and %s\n\n", s.Charts.Repository, s.Charts.Registry)
+	}
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	rows := "HOST\tADDRESS\tSITE\tPOWER\tNETWORK\tCONNECTIONS\tCOMMANDS\tUNITS\n"
 	for _, h := range s.Hosts {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/expertflow/cxha/sandbox/charts"
 	"github.com/expertflow/cxha/sandbox/machine"
 	"github.com/expertflow/cxha/sandbox/mirror"
 	"github.com/expertflow/cxha/sandbox/rke2"
@@ -25,17 +26,22 @@ type upOptions struct {
 	latency time.Duration
 	example string
 	timeout time.Duration
+	webhook time.Duration
 }
 
 func (o *upOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&o.workers, "workers", 2, "number of workers, by turns in site a and site b")
 	cmd.Flags().DurationVar(&o.latency, "latency", 0, "delay of everything that goes from one host to another, one way")
+	cmd.Flags().DurationVar(&o.webhook, "webhook-delay", time.Second, "how long MetalLB's webhook refuses after its pod has become ready")
 	cmd.Flags().StringVar(&o.example, "example", "", "blueprint to copy (default: examples/worker-ha beside the program or above the working directory)")
 }
 
 func (o *upOptions) check() error {
 	if _, err := site.Layout(o.workers); err != nil {
 		return usageError{err}
+	}
+	if o.webhook < 0 {
+		return usageError{fmt.Errorf("webhook delay %s: a delay cannot be negative", o.webhook)}
 	}
 	if o.latency < 0 {
 		return usageError{fmt.Errorf("latency %s: a delay cannot be negative", o.latency)}
@@ -133,7 +139,7 @@ func launch(p site.Paths, o upOptions) (<-chan struct{}, error) {
 		return nil, err
 	}
 	cmd := exec.Command(executable, "serve", "--dir", p.Dir, "--workers", strconv.Itoa(o.workers),
-		"--latency", o.latency.String(), "--example", o.example)
+		"--latency", o.latency.String(), "--webhook-delay", o.webhook.String(), "--example", o.example)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -165,10 +171,16 @@ func newServeCommand(paths func() (site.Paths, error)) *cobra.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
+			chartSources, err := charts.Handler()
+			if err != nil {
+				return err
+			}
+			exports := machine.NewExports(p.Exports(), site.ExportName)
+			cluster := rke2.Options{WebhookDelay: o.webhook, Provision: exports.Provision}
 			return site.Serve(cmd.Context(), site.Config{
 				Dir: p.Dir, Workers: o.workers, Latency: o.latency, Example: o.example,
-				Programs: map[string]machine.Program{rke2.ProgramName: rke2.Program},
-				Mirror:   mirror.Handler(), Kubeconfig: rke2.AdminKubeconfig,
+				Programs: map[string]machine.Program{rke2.ProgramName: cluster.Program},
+				Mirror:   mirror.Handler(), Charts: chartSources, Exports: exports, Kubeconfig: rke2.AdminKubeconfig,
 			})
 		},
 	}

@@ -1,0 +1,213 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers"
+)
+
+// Apply applies the object and waits until it is ready, or removes it and waits until it is gone; both for no longer than the
+// block's timeout.
+func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
+	value := c.After
+	if value.IsNull() {
+		value = c.Before
+	}
+	if value.IsNull() {
+		return absent(k), nil
+	}
+	object, err := objectOf(value)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	return k.apply(s, c, func(api call) (cty.Value, error) {
+		api.stale()
+		b := api.bundleOf(c.Addr.Block)
+		ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, fmt.Errorf("not done after %s", b.Timeout))
+		defer cancel()
+		w := &work{call: api, bundle: b, object: object, desired: c.After}
+		if c.After.IsNull() {
+			return absent(k), w.remove(ctx)
+		}
+		applied, err := w.put(ctx)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		return c.After, w.awaitReady(ctx, applied)
+	})
+}
+
+// work is the change of one object.
+type work struct {
+	call
+	bundle  bundle
+	object  *unstructured.Unstructured
+	desired cty.Value // null: to be removed
+	kind    servedKind
+
+	occupiedSince time.Time // when a namespace that is to be removed was first seen with objects of others in it
+}
+
+// noKind is what an object waits for whose kind the API does not have.
+const noKind = "the definition of its kind"
+
+// laterError is an answer that passes when something else in the cluster is ready.
+type laterError struct {
+	waits string // what for, in a few words
+	err   error
+}
+
+func (e *laterError) Error() string { return e.waits + ": " + brief(e.err) }
+func (e *laterError) Unwrap() error { return e.err }
+
+// retry runs try until it succeeds or fails for a reason that time does not mend. It tells what it waits for.
+func (w *work) retry(ctx context.Context, try func(context.Context, dynamic.ResourceInterface) error) error {
+	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Steps: 1000, Cap: 3 * time.Second}
+	for {
+		err := w.attemptObject(ctx, try)
+		var later *laterError
+		isLater := errors.As(err, &later)
+		switch {
+		case err == nil:
+			return nil
+		case !isLater && !transient(err):
+			return err
+		}
+		if isLater && later.waits == noKind && w.desired.IsNull() {
+			return nil // with the kind, its objects went
+		}
+		said := "the Kubernetes API: " + brief(err)
+		if isLater {
+			said = later.Error()
+		}
+		if ctx.Err() == nil {
+			w.progress("waiting for %s", said)
+		}
+		if pause(ctx, backoff.Step()) != nil {
+			return fmt.Errorf("%s: %w; waiting for %s", title(w.object), context.Cause(ctx), said)
+		}
+	}
+}
+
+// attemptObject runs try once with the API of the object's kind.
+func (w *work) attemptObject(ctx context.Context, try func(context.Context, dynamic.ResourceInterface) error) error {
+	return w.attempt(ctx, func(ctx context.Context, client *kubernetes.Clientset) error {
+		v, err := w.readOf(ctx)
+		if err != nil {
+			return err
+		}
+		kinds, err := v.kinds(ctx)
+		if err != nil {
+			w.stale()
+			return err
+		}
+		kind, ok := kinds.find(w.object.GroupVersionKind())
+		if !ok {
+			w.stale() // the next attempt looks anew
+			return &laterError{waits: noKind, err: fmt.Errorf("the API has no kind %s of %s", w.object.GetKind(), w.object.GetAPIVersion())}
+		}
+		w.kind = kind
+		place(w.object, kind, w.bundle)
+		api, err := resourceOf(v.config, kind, w.object)
+		if err != nil {
+			return err
+		}
+		if !w.desired.IsNull() {
+			if err := w.hint(ctx, client, w.object.GroupVersionKind().GroupKind()); err != nil {
+				return err
+			}
+		}
+		return try(ctx, api)
+	})
+}
+
+// put applies the object. What somebody else made since the plan is not taken over.
+func (w *work) put(ctx context.Context) (applied *unstructured.Unstructured, err error) {
+	err = w.retry(ctx, func(ctx context.Context, api dynamic.ResourceInterface) error {
+		live, err := api.Get(ctx, w.object.GetName(), metav1.GetOptions{})
+		shared := false
+		switch {
+		case apierrors.IsNotFound(err):
+			live = nil
+		case err != nil:
+			return err
+		case live.GetDeletionTimestamp() != nil:
+			return &laterError{waits: "its predecessor to go", err: errors.New(leavingText(live))}
+		default:
+			if shared, err = w.takes(live); err != nil {
+				return err
+			}
+		}
+		applied, err = applyTo(ctx, api, application{body: body(w.desired, w.object, shared), exists: live != nil})
+		return w.explain(err)
+	})
+	return applied, err
+}
+
+// takes reports whether a live object is shared, and refuses one that is somebody else's.
+func (w *work) takes(live *unstructured.Unstructured) (shared bool, err error) {
+	if marksOf(live).cluster == attr(w.desired, "cluster") {
+		return live.GetAnnotations()[sharedAnnotation] == "true", nil
+	}
+	if live.GroupVersionKind().GroupKind() == namespaces {
+		return true, nil
+	}
+	if states(w.object.Object, live.Object) {
+		return false, nil
+	}
+	return false, errors.New(foreign(w.object, live, w.cluster()))
+}
+
+// explain tells answers that pass from those that do not, and says what the latter mean.
+func (w *work) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case webhookDown(err):
+		return &laterError{waits: "a webhook that does not answer", err: err}
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return &laterError{waits: "the namespace, which is being removed", err: err}
+	case apierrors.IsConflict(err):
+		return &laterError{waits: "another change of it", err: err}
+	case apierrors.IsNotFound(err) && w.object.GetNamespace() != "":
+		return &laterError{waits: "the namespace " + w.object.GetNamespace() + ", or the definition of the kind", err: err}
+	case apierrors.IsInvalid(err):
+		return errors.New(unchangeable(w.object, err, hides(w.desired, w.object)))
+	case hides(w.desired, w.object) && !transient(err):
+		return fmt.Errorf("%s: the API server does not take it (%s); its answer is not shown, because it may hold what is secret", title(w.object), apierrors.ReasonForError(err))
+	case transient(err):
+		return err
+	}
+	return fmt.Errorf("%s: %w", title(w.object), err)
+}
+
+// webhookDown reports whether an answer is about a webhook that could not be asked, not about what it said.
+func webhookDown(err error) bool {
+	if !apierrors.IsInternalError(err) && !apierrors.IsServiceUnavailable(err) && !apierrors.IsTimeout(err) {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "failed calling webhook") || strings.Contains(text, "failed to call webhook") || strings.Contains(text, "conversion webhook")
+}
+
+// leavingText tells what an object that is being removed waits for.
+func leavingText(o *unstructured.Unstructured) string {
+	if f := o.GetFinalizers(); len(f) > 0 {
+		return title(o) + " is being removed, and waits for whoever has to finish " + strings.Join(f, ", ")
+	}
+	return title(o) + " is being removed"
+}

@@ -1,0 +1,164 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+)
+
+// remove deletes the object and waits until it is gone.
+func (w *work) remove(ctx context.Context) error {
+	var gone *unstructured.Unstructured
+	err := w.retry(ctx, func(ctx context.Context, api dynamic.ResourceInterface) error {
+		live, err := api.Get(ctx, w.object.GetName(), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			gone = nil
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		gone = live
+		if live.GetDeletionTimestamp() != nil {
+			return nil
+		}
+		return w.delete(ctx, api, live)
+	})
+	if err != nil || gone == nil {
+		return err
+	}
+	return w.awaitGone(ctx, gone)
+}
+
+func (w *work) delete(ctx context.Context, api dynamic.ResourceInterface, live *unstructured.Unstructured) error {
+	f := marksOf(live)
+	if f.cluster != w.cluster() {
+		return fmt.Errorf("%s: it does not carry cxha's mark any more, so it is not removed; if it shall go, delete it with `%s`", title(live), kubectl("delete", live))
+	}
+	if f.keep || live.GetAnnotations()[sharedAnnotation] == "true" {
+		return fmt.Errorf("%s: it is to be kept, as its annotations say; plan anew", title(live))
+	}
+	if live.GroupVersionKind().GroupKind() == namespaces {
+		held, err := w.holds(ctx, live.GetName())
+		if err != nil {
+			return err
+		}
+		if len(held) > 0 {
+			return w.occupied(live, held)
+		}
+	}
+	background, uid := metav1.DeletePropagationBackground, live.GetUID()
+	err := api.Delete(ctx, live.GetName(), metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return w.explain(err)
+}
+
+// awaitGone waits until the object is gone.
+func (w *work) awaitGone(ctx context.Context, was *unstructured.Unstructured) error {
+	for {
+		var live *unstructured.Unstructured
+		err := w.attemptObject(ctx, func(ctx context.Context, api dynamic.ResourceInterface) (err error) {
+			live, err = api.Get(ctx, was.GetName(), metav1.GetOptions{})
+			return err
+		})
+		var later *laterError
+		switch {
+		case apierrors.IsNotFound(err), errors.As(err, &later), err == nil && live.GetUID() != was.GetUID():
+			return nil
+		case err == nil:
+			was = live
+			w.progress("%s", leavingText(live))
+		case !transient(err) && ctx.Err() == nil:
+			return fmt.Errorf("%s: %w", title(was), err)
+		}
+		if pause(ctx, 200*time.Millisecond) != nil {
+			return fmt.Errorf("%s: %w; %s", title(was), context.Cause(ctx), leavingText(was))
+		}
+	}
+}
+
+// holds returns what is in a namespace that is not cxha's and that no controller would take away with its owner.
+func (w *work) holds(ctx context.Context, namespace string) ([]string, error) {
+	v, err := w.readOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kinds, err := v.kinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client, err := metadata.NewForConfig(v.config)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var held []string
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(dryRuns)
+	for gk, gvk := range kinds.preferred {
+		kind := kinds.kinds[gvk]
+		if !kind.namespaced || !kind.listable || slices.Contains(passing, gk.Kind) || kind.Group == "metrics.k8s.io" {
+			continue
+		}
+		g.Go(func() error {
+			list, err := client.Resource(kind.GroupVersionResource).Namespace(namespace).List(ctx, metav1.ListOptions{})
+			if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range list.Items {
+				if o := &list.Items[i]; !w.goesWith(gk.Kind, o) {
+					held = append(held, gk.Kind+" "+o.Name)
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	slices.Sort(held)
+	return slices.Compact(held), nil
+}
+
+// passing are kinds whose objects the cluster itself makes and takes away.
+var passing = []string{"Event", "Endpoints", "EndpointSlice", "Lease", "ControllerRevision", "PodMetrics", "ReplicaSet"}
+
+// goesWith reports whether an object in a namespace may go with it.
+func (w *work) goesWith(kind string, o *metav1.PartialObjectMetadata) bool {
+	switch {
+	case o.DeletionTimestamp != nil, len(o.OwnerReferences) > 0, o.Labels[ClusterLabel] == w.cluster() && o.Annotations[KeepAnnotation] != "true":
+		return true
+	}
+	return kind == "ConfigMap" && o.Name == "kube-root-ca.crt" || kind == "ServiceAccount" && o.Name == "default"
+}
+
+// occupied refuses to remove a namespace, after a while in which what is being removed at the same time, such as a release, may
+// take its objects away.
+func (w *work) occupied(ns *unstructured.Unstructured, held []string) error {
+	err := fmt.Errorf("%s: it holds objects that are not cxha's, which would go with it: %s. Move or delete them and apply again, or set %s=true on the namespace to keep it",
+		title(ns), enumerate(held, 10), KeepAnnotation)
+	if w.occupiedSince.IsZero() {
+		w.occupiedSince = w.options.Now()
+	}
+	if w.options.Now().Sub(w.occupiedSince) > w.options.NamespacePatience {
+		return err
+	}
+	return &laterError{waits: "the namespace to be empty", err: errors.New(enumerate(held, 3))}
+}

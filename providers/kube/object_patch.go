@@ -1,0 +1,171 @@
+package kube
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// shapeDigest is a digest of which fields a desired value states, not of what they are: these are compared one by one, and
+// a digest of secrets would tell of them.
+func shapeDigest(desired cty.Value) string {
+	o, err := objectOf(desired)
+	if err != nil {
+		return ""
+	}
+	b, err := json.Marshal(shapeOf(o.Object))
+	if err != nil {
+		panic(fmt.Sprintf("shape of an object: %v; this is a bug in cxha", err))
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+func shapeOf(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = shapeOf(e)
+		}
+		return m
+	case []any:
+		l := make([]any, len(v))
+		for i, e := range v {
+			l[i] = shapeOf(e)
+		}
+		return l
+	}
+	return nil
+}
+
+// body returns what is applied for a desired value: the object with its marks. shared tells that it was there before cxha.
+func body(desired cty.Value, o *unstructured.Unstructured, shared bool) *unstructured.Unstructured {
+	o = o.DeepCopy()
+	labels, notes := o.GetLabels(), o.GetAnnotations()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	labels[ClusterLabel] = attr(desired, "cluster")
+	notes[BlockAnnotation] = attr(desired, "block")
+	notes[appliedAnnotation] = shapeDigest(desired)
+	if keep := desired.GetAttr("keep"); keep.IsKnown() && !keep.IsNull() && keep.True() {
+		notes[KeepAnnotation] = "true"
+	}
+	if shared {
+		notes[sharedAnnotation] = "true"
+	}
+	o.SetLabels(labels)
+	o.SetAnnotations(notes)
+	return o
+}
+
+// resourceOf returns the API of an object's kind in its namespace.
+func resourceOf(config *rest.Config, kind servedKind, o *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	if kind.namespaced {
+		return client.Resource(kind.GroupVersionResource).Namespace(o.GetNamespace()), nil
+	}
+	return client.Resource(kind.GroupVersionResource), nil
+}
+
+// dryRun asks the API server what an apply would make of the object.
+func (o *observer) dryRun(ctx context.Context, c comparison) (*unstructured.Unstructured, error) {
+	api, err := resourceOf(o.view.config, c.kind, c.wanted)
+	if err != nil {
+		return nil, err
+	}
+	shared := c.live.GetAnnotations()[sharedAnnotation] == "true"
+	return applyTo(ctx, api, application{body: body(c.resource.Desired, c.wanted, shared), exists: true, dryRun: []string{metav1.DryRunAll}})
+}
+
+// application is an object that is to be applied.
+type application struct {
+	body   *unstructured.Unstructured
+	exists bool // it is there, and cxha's
+	dryRun []string
+}
+
+// applyTo applies an object by server-side apply. Where somebody changed that by which the elements of a list are told apart, such as
+// the port of a Service's port, the API server would put the stated element beside the other, and refuse two that get into each
+// other's way: then the lists are written whole.
+func applyTo(ctx context.Context, api dynamic.ResourceInterface, a application) (*unstructured.Unstructured, error) {
+	apply := func() (*unstructured.Unstructured, error) {
+		return api.Apply(ctx, a.body.GetName(), a.body, metav1.ApplyOptions{FieldManager: FieldManager, Force: true, DryRun: a.dryRun})
+	}
+	applied, err := apply()
+	if !apierrors.IsInvalid(err) || !a.exists {
+		return applied, err
+	}
+	whole, patchErr := api.Patch(ctx, a.body.GetName(), types.MergePatchType, mergePatch(a.body.Object), metav1.PatchOptions{FieldManager: FieldManager, DryRun: a.dryRun})
+	switch {
+	case apierrors.IsInvalid(patchErr):
+		return nil, err
+	case patchErr != nil || len(a.dryRun) > 0:
+		return whole, patchErr
+	}
+	return apply()
+}
+
+// unchangeable tells which fields the API server does not take, in one sentence and what to do.
+func unchangeable(o *unstructured.Unstructured, err error, secret bool) string {
+	var fields []string
+	immutable := false
+	for _, c := range causesOf(err) {
+		switch {
+		case strings.Contains(c.Message, "immutable"), strings.Contains(c.Message, "may not change"), strings.Contains(c.Message, "are forbidden"):
+			immutable = true
+			fields = append(fields, c.Field)
+		case secret:
+			fields = append(fields, c.Field)
+		default:
+			fields = append(fields, c.Field+": "+c.Message)
+		}
+	}
+	what := strings.Join(fields, ", ")
+	if what == "" && !secret {
+		what = err.Error()
+	}
+	if !immutable {
+		return fmt.Sprintf("the API server does not take %s as the blueprint has it: %s", title(o), what)
+	}
+	return fmt.Sprintf("%s: what it has in %s cannot be changed while it lives. Put back what was there, or delete it with `%s` and apply: it is made anew", title(o), what, kubectl("delete", o))
+}
+
+func causesOf(err error) []metav1.StatusCause {
+	status, ok := err.(apierrors.APIStatus)
+	if !ok || status.Status().Details == nil {
+		return nil
+	}
+	return status.Status().Details.Causes
+}
+
+// kubectl is a command about an object.
+func kubectl(verb string, o *unstructured.Unstructured, args ...string) string {
+	words := []string{"kubectl", verb, strings.ToLower(o.GetKind())}
+	if g := o.GroupVersionKind().Group; g != "" {
+		words[2] += "." + g
+	}
+	words = append(words, o.GetName())
+	if ns := o.GetNamespace(); ns != "" {
+		words = append(words, "-n", ns)
+	}
+	return strings.Join(append(words, args...), " ")
+}

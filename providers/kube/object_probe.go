@@ -1,0 +1,216 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/schema"
+	"github.com/expertflow/cxha/schema/blueprint"
+)
+
+// dryRuns is how many run at the same time.
+const dryRuns = 16
+
+// observing is a probe's question about objects.
+type observing struct {
+	bp        *blueprint.Blueprint
+	world     *world
+	resources []providers.Resource
+}
+
+// observer compares objects with what is desired.
+type observer struct {
+	observing
+	conn    *conn
+	view    *view
+	catalog *catalog
+}
+
+// mayHaveObjects reports whether there may be objects of cxha's in a cluster whose blueprint has none: the inventory says so, or
+// it is lost.
+func mayHaveObjects(w *world, bp *blueprint.Blueprint) bool {
+	if len(w.hints) > 0 {
+		return true
+	}
+	if w.inventory != nil {
+		return false
+	}
+	for _, n := range w.nodes {
+		if n.Labels[ClusterLabel] == bp.Cluster.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// observeObjects adds the live values of objects, and those with the mark that are not in the blueprint.
+func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, obs *providers.Observation) error {
+	c.rememberHints(what.world.hints)
+	o := &observer{observing: what, conn: c}
+	live := make([]providers.Live, len(what.resources))
+	var gone []leaving
+	err := p.within(ctx, func(ctx context.Context) (err error) {
+		if o.view, err = c.readOf(ctx); err != nil {
+			return err
+		}
+		if o.catalog, err = o.view.kinds(ctx); err != nil {
+			return err
+		}
+		var g errgroup.Group
+		g.Go(func() (err error) { gone, err = o.found(ctx); return err })
+		g.Go(func() error { return o.all(ctx, live) })
+		return g.Wait()
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for i, r := range what.resources {
+		obs.Live[r.Addr] = live[i]
+		if err != nil {
+			obs.Live[r.Addr] = providers.Live{Unknown: "Kubernetes API: " + brief(err), Deferred: transient(err)}
+		}
+	}
+	if err != nil {
+		return nil
+	}
+	for _, l := range gone {
+		obs.Found = append(obs.Found, l.resource)
+		obs.Live[l.resource.Addr] = providers.Live{Value: l.value}
+	}
+	return nil
+}
+
+// all observes the resources at the same time. The first of a kind makes its list.
+func (o *observer) all(ctx context.Context, live []providers.Live) error {
+	var g errgroup.Group
+	g.SetLimit(dryRuns)
+	for i, r := range o.resources {
+		g.Go(func() error {
+			v, err := o.one(ctx, r)
+			switch {
+			case err == nil:
+				live[i] = v
+			case transient(err):
+				return err
+			default:
+				live[i] = providers.Live{Unknown: fmt.Sprintf("Kubernetes API: %s", brief(err))}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (o *observer) one(ctx context.Context, r providers.Resource) (providers.Live, error) {
+	wanted, err := objectOf(r.Desired)
+	if err != nil {
+		return providers.Live{}, err
+	}
+	kind, ok := o.catalog.find(wanted.GroupVersionKind())
+	if !ok {
+		return o.undefined(r, wanted.GroupVersionKind()), nil
+	}
+	stated := wanted.GetNamespace()
+	place(wanted, kind, o.conn.bundleOf(r.Addr.Block))
+	all, err := o.view.list(ctx, listing{kind: kind})
+	if err != nil {
+		return providers.Live{}, err
+	}
+	live := all[nameOf(wanted)]
+	if live == nil || live.GetDeletionTimestamp() != nil { // what is on its way out is made anew when it is gone
+		return providers.Live{Value: absent(objectKind{})}, nil
+	}
+	f, content, err := o.compare(ctx, comparison{resource: r, kind: kind, wanted: wanted, live: live})
+	if err != nil {
+		return providers.Live{}, err
+	}
+	if meta, ok := content["metadata"].(map[string]any); ok && stated == "" {
+		delete(meta, "namespace") // as the blueprint has it
+	}
+	return providers.Live{Value: f.value(contentValue(content, r.Desired.GetAttr("content").HasMark(schema.Sensitive)))}, nil
+}
+
+// place gives an object the namespace that could not be known without the API.
+func place(o *unstructured.Unstructured, kind servedKind, b bundle) {
+	switch {
+	case !kind.namespaced:
+		unstructured.RemoveNestedField(o.Object, "metadata", "namespace")
+	case o.GetNamespace() == "":
+		o.SetNamespace(b.namespace())
+	}
+}
+
+// undefined is an object whose kind the API does not have.
+func (o *observer) undefined(r providers.Resource, gvk kschema.GroupVersionKind) providers.Live {
+	if err := o.catalog.broken[gvk.Group]; err != nil {
+		return providers.Live{Unknown: fmt.Sprintf("the API has the group %s, and does not answer for it: %s", gvk.Group, brief(err)), Deferred: true}
+	}
+	for _, other := range o.resources {
+		if d, err := objectOf(other.Desired); err == nil {
+			if kind, ok := definedKind(d); ok && kind == gvk.GroupKind() {
+				return providers.Live{Unknown: fmt.Sprintf("known after %s, which defines the kind %s", other.Addr, gvk.Kind), Deferred: true}
+			}
+		}
+	}
+	text := fmt.Sprintf("the API has no kind %s of %s", gvk.Kind, gvk.GroupVersion())
+	if b := o.conn.bundleOf(r.Addr.Block); len(b.After)+len(b.DependsOn) > 0 {
+		return providers.Live{Unknown: text + " yet: known after what the block comes after", Deferred: true}
+	}
+	return providers.Live{Unknown: text + ", and nothing that the block depends on brings it; if a chart or another block does, name it in depends_on"}
+}
+
+// comparison is an object and what is live of it.
+type comparison struct {
+	resource     providers.Resource
+	kind         servedKind
+	wanted, live *unstructured.Unstructured
+}
+
+// compare returns the live value's attributes, with the desired content where an apply would change nothing. The API server is
+// asked only where this cannot be seen from the objects.
+func (o *observer) compare(ctx context.Context, c comparison) (facts, map[string]any, error) {
+	f := marksOf(c.live)
+	f.id = attr(c.resource.Desired, "id")
+	holds := states(c.wanted.Object, c.live.Object)
+	if f.cluster != o.bp.Cluster.Name {
+		f.cluster = ""
+		if c.wanted.GroupVersionKind().GroupKind() == namespaces || holds {
+			return f, beside(c.wanted.Object, c.live.Object).(map[string]any), nil
+		}
+		f.blocked = foreign(c.wanted, c.live, o.bp.Cluster.Name)
+		return f, beside(c.wanted.Object, c.live.Object).(map[string]any), nil
+	}
+	if holds && c.live.GetAnnotations()[appliedAnnotation] == shapeDigest(c.resource.Desired) {
+		return f, c.wanted.Object, nil
+	}
+	dry, err := o.dryRun(ctx, c)
+	switch {
+	case err == nil:
+		return f, mergedMap(c.wanted.Object, cleaned(dry), cleaned(c.live)), nil
+	case transient(err):
+		return f, nil, err
+	case apierrors.IsInvalid(err) && !holds:
+		f.blocked = unchangeable(c.wanted, err, hides(c.resource.Desired, c.wanted))
+	}
+	// What cannot be tried, such as behind a webhook that does not answer, is compared as well as it can be seen.
+	return f, beside(c.wanted.Object, c.live.Object).(map[string]any), nil
+}
+
+// cleaned are an object's fields without those that the API server and cxha write for themselves.
+func cleaned(o *unstructured.Unstructured) map[string]any {
+	o = o.DeepCopy() // others read the list too
+	clean(o)
+	return o.Object
+}
+
+// hides reports whether the fields' values must not be shown.
+func hides(desired cty.Value, o *unstructured.Unstructured) bool {
+	return desired.GetAttr("content").HasMark(schema.Sensitive) || isSecret(o.Object)
+}

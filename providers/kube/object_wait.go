@@ -1,0 +1,109 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+)
+
+// lookEvery is how often an object is looked at while it is waited for.
+const lookEvery = time.Second
+
+// awaitReady waits until the object is what it was applied to be. applied is what the API server answered.
+func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) error {
+	said := ""
+	for {
+		missing, err := w.missing(ctx, applied)
+		if err != nil || missing == "" {
+			return err
+		}
+		if missing != said {
+			w.progress("%s", missing)
+			said = missing
+		}
+		if pause(ctx, lookEvery) != nil {
+			return w.notReady(ctx, applied, missing)
+		}
+		if applied, err = w.fresh(ctx, applied); err != nil {
+			return err
+		}
+	}
+}
+
+// missing tells what an object still waits for; empty: it is ready.
+func (w *work) missing(ctx context.Context, o *unstructured.Unstructured) (string, error) {
+	result, err := status.Compute(o)
+	if err != nil {
+		return "", fmt.Errorf("%s: its status cannot be read: %w", title(o), err)
+	}
+	switch result.Status {
+	case status.CurrentStatus:
+		return "", nil
+	case status.FailedStatus:
+		if o.GetKind() == "Job" || o.GroupVersionKind().GroupKind() == definitions {
+			return "", fmt.Errorf("%s: failed: %s", title(o), result.Message)
+		}
+	}
+	if o.GetKind() == "PersistentVolumeClaim" && w.bindsLater(ctx, o) {
+		return "", nil
+	}
+	text := result.Message
+	if text == "" {
+		text = string(result.Status)
+	}
+	return text, nil
+}
+
+// bindsLater reports whether a claim is bound only when a pod uses it: then it is as ready as it can be.
+func (w *work) bindsLater(ctx context.Context, o *unstructured.Unstructured) bool {
+	name, _, _ := unstructured.NestedString(o.Object, "spec", "storageClassName")
+	if name == "" {
+		return false
+	}
+	later := false
+	err := w.attempt(ctx, func(ctx context.Context, client *kubernetes.Clientset) error {
+		class, err := client.StorageV1().StorageClasses().Get(ctx, name, metav1.GetOptions{})
+		if err == nil && class.VolumeBindingMode != nil {
+			later = *class.VolumeBindingMode == "WaitForFirstConsumer"
+		}
+		return err
+	})
+	return err == nil && later
+}
+
+// fresh looks at the object anew. One that cannot be seen for now is as it was.
+func (w *work) fresh(ctx context.Context, was *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	now := was
+	err := w.attemptObject(ctx, func(ctx context.Context, api dynamic.ResourceInterface) (err error) {
+		now, err = api.Get(ctx, w.object.GetName(), metav1.GetOptions{})
+		return err
+	})
+	switch {
+	case err == nil:
+		return now, nil
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("%s: somebody deleted it while cxha waited for it to be ready", title(w.object))
+	case transient(err) || ctx.Err() != nil:
+		return was, nil
+	}
+	return nil, fmt.Errorf("%s: %w", title(w.object), err)
+}
+
+// notReady is the error of a wait that took too long, with what the object's pods tell.
+func (w *work) notReady(ctx context.Context, o *unstructured.Unstructured, missing string) error {
+	err := fmt.Errorf("%s: %w; %s", title(o), context.Cause(ctx), missing)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.ProbeTimeout)
+	defer cancel()
+	reasons := w.podReasons(ctx, o)
+	if reasons == "" {
+		return err
+	}
+	return fmt.Errorf("%w. %s", err, reasons)
+}

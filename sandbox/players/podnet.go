@@ -1,0 +1,151 @@
+package players
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// PodNetwork is the cluster's network as far as the sandbox has one: the API server's way to the players, by pod addresses and,
+// as kube-proxy would do it, by the cluster addresses of Services. The zero value is ready, and has nothing on it.
+type PodNetwork struct {
+	mu      sync.Mutex
+	exposed map[netip.AddrPort]string // a pod's port to the real address where its player listens
+	lookup  func(service netip.Addr, port int32) (pod netip.AddrPort, err error)
+}
+
+// expose connects a pod's port to a real address until withdraw is called.
+func (n *PodNetwork) expose(pod netip.AddrPort, real string) (withdraw func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.exposed == nil {
+		n.exposed = map[netip.AddrPort]string{}
+	}
+	n.exposed[pod] = real
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.exposed, pod)
+	}
+}
+
+// resolveWith says how Services are found; nil: not at all.
+func (n *PodNetwork) resolveWith(lookup func(service netip.Addr, port int32) (netip.AddrPort, error)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lookup = lookup
+}
+
+// Dial connects to a pod or to a Service by its cluster address. Where no player listens it is refused, as by a host without a
+// listener, or by kube-proxy for a Service without endpoints.
+func (n *PodNetwork) Dial(ctx context.Context, address string) (net.Conn, error) {
+	refused := fmt.Errorf("dial tcp %s: %w", address, os.NewSyscallError("connect", syscall.ECONNREFUSED))
+	target, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("dial tcp %s: %w", address, err)
+	}
+	n.mu.Lock()
+	lookup := n.lookup
+	n.mu.Unlock()
+	if lookup != nil {
+		pod, err := lookup(target.Addr(), int32(target.Port()))
+		switch {
+		case err == nil:
+			target = pod
+		case !errors.Is(err, errNoService):
+			return nil, fmt.Errorf("dial tcp %s: %w", address, err)
+		}
+	}
+	n.mu.Lock()
+	real, ok := n.exposed[target]
+	n.mu.Unlock()
+	if !ok {
+		return nil, refused
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", real)
+	if err != nil {
+		return nil, refused
+	}
+	return conn, nil
+}
+
+var errNoService = errors.New("no service has the address")
+
+// endpoint is what kube-proxy programs: a ready pod behind a Service's cluster address.
+func (w *world) endpoint(address netip.Addr, port int32) (netip.AddrPort, error) {
+	services, err := w.services.List(labels.Everything())
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	at := slices.IndexFunc(services, func(s *corev1.Service) bool { return slices.Contains(s.Spec.ClusterIPs, address.String()) })
+	if at < 0 {
+		return netip.AddrPort{}, errNoService
+	}
+	service := services[at]
+	name := ""
+	if at = slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port }); at >= 0 {
+		name = service.Spec.Ports[at].Name
+	}
+	for _, endpoint := range w.endpoints(service) {
+		if !endpoint.ready {
+			continue
+		}
+		if target, ok := endpoint.ports[name]; ok && at >= 0 {
+			return netip.AddrPortFrom(endpoint.address, uint16(target)), nil
+		}
+	}
+	return netip.AddrPort{}, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+}
+
+// endpoint is one pod behind a Service.
+type endpoint struct {
+	address netip.Addr
+	node    string
+	ready   bool
+	ports   map[string]int32 // by the Service's port name
+}
+
+// endpoints are the pods behind a Service, by address.
+func (w *world) endpoints(service *corev1.Service) []endpoint {
+	ofService := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})
+	list, err := w.slices.EndpointSlices(service.Namespace).List(ofService)
+	if err != nil {
+		return nil // a cache's lister has no errors
+	}
+	found := map[netip.Addr]endpoint{}
+	for _, slice := range list {
+		ports := map[string]int32{}
+		for _, port := range slice.Ports {
+			if port.Name != nil && port.Port != nil {
+				ports[*port.Name] = *port.Port
+			}
+		}
+		for _, e := range slice.Endpoints {
+			for _, text := range e.Addresses {
+				if address, err := netip.ParseAddr(text); err == nil {
+					ready := e.Conditions.Ready == nil || *e.Conditions.Ready
+					found[address] = endpoint{address: address, node: value(e.NodeName), ready: ready, ports: ports}
+				}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b endpoint) int { return a.address.Compare(b.address) })
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
