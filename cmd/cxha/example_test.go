@@ -22,6 +22,9 @@ func TestIntegrationExamples(t *testing.T) {
 		t.Run(filepath.Base(example), func(t *testing.T) {
 			t.Parallel()
 			dir := newSandbox(t, binary, "--example", example)
+			if out, err := cxha("lock", filepath.Join(dir, "blueprint")).CombinedOutput(); err != nil {
+				t.Fatalf("lock: %v\n%s", err, out)
+			}
 			file := filepath.Join(dir, "site.plan")
 			if out, err := cxha("plan", filepath.Join(dir, "blueprint"), "--out", file).CombinedOutput(); err != nil {
 				t.Fatalf("plan: %v\n%s", err, out)

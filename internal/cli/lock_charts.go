@@ -29,7 +29,8 @@ func newLockCommand(stop *Interrupts, env Env) *cobra.Command {
 		Long: `Lock looks up every chart of the blueprint where it comes from and writes ` + blueprint.LockFile + ` beside the blueprint: the version of
 RKE2, and the version and digest of every chart. A plan refuses a chart that is not in the file or has other bytes, so that a
 reviewed plan means the same bytes next month. The versions are those of the blueprint; only digests are looked up. No host is contacted.
-The charts are kept in the user's cache directory, and plans and applies need no network for them then.
+The charts are kept in the user's cache directory, and plans and applies need no network for them then. With the charts at hand, lock
+also warns of values that a chart does not know, and of those that its schema refuses.
 
 A chart whose digest changed while its version did not is an error, unless --accept-changed says that the change is wanted. With --check
 nothing is written, and the command exits with 2 where it would write another file.`,
@@ -59,7 +60,12 @@ func runLockCharts(stop *Interrupts, env Env, o lockOptions) error {
 	if diags.HasErrors() {
 		return exit(ExitInvalid)
 	}
-	lock, err := helm.NewCharts(helm.ChartOptions{}).Resolve(stop.soft, bp, printer.Resolving)
+	charts := helm.NewCharts(helm.ChartOptions{})
+	lock, err := charts.Resolve(stop.soft, bp, printer.Resolving)
+	if err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	notes, err := charts.Review(stop.soft, bp, lock)
 	if err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
@@ -71,7 +77,7 @@ func runLockCharts(stop *Interrupts, env Env, o lockOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := printer.Lock(view.Lock{File: lock.Path, Differs: differs, Written: differs && !o.check, Changes: changes}); err != nil {
+	if err := printer.Lock(view.Lock{File: lock.Path, Differs: differs, Written: differs && !o.check, Changes: changes, Notes: notes}); err != nil {
 		return err
 	}
 	if o.check && differs {

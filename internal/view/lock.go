@@ -12,6 +12,13 @@ type Lock struct {
 	Differs bool   // its text is not what it should be
 	Written bool   // it was written anew
 	Changes []helm.LockChange
+	Notes   []helm.ValuesNote
+}
+
+type noteLine struct {
+	Type  string `json:"type"`
+	Block string `json:"block"`
+	Text  string `json:"text"`
 }
 
 type lockLine struct {
@@ -44,11 +51,17 @@ func (p *Printer) Lock(l Lock) error {
 		for _, c := range l.Changes {
 			p.json(lockLine{Type: "lock_change", Chart: c.Chart, RKE2: c.Chart == "", Old: c.Old, New: c.New, OldDigest: c.OldDigest, NewDigest: c.NewDigest})
 		}
+		for _, n := range l.Notes {
+			p.json(noteLine{Type: "lock_note", Block: n.Block.String(), Text: n.Text})
+		}
 		p.json(lockedLine{Type: "lock", File: l.File, Differs: l.Differs, Written: l.Written})
 		return p.writes
 	}
 	for _, c := range l.Changes {
 		p.printf("%s\n", c)
+	}
+	for _, n := range l.Notes {
+		p.printf("%s %s: %s\n", p.out.yellow("note:"), n.Block, n.Text)
 	}
 	name := filepath.Base(l.File)
 	switch {

@@ -17,6 +17,9 @@ import (
 	"helm.sh/helm/v4/pkg/release/common"
 	release "helm.sh/helm/v4/pkg/release/v1"
 	"helm.sh/helm/v4/pkg/storage/driver"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
@@ -88,7 +91,6 @@ func (u *upgrade) run() (rel *release.Release, err error) {
 		return nil, err
 	}
 	err = u.retry(func() error {
-		u.progress("waiting for the Kubernetes API")
 		helm, err := u.open()
 		if err != nil {
 			return err
@@ -198,6 +200,9 @@ func (u *upgrade) release(helm *action.Configuration, ch *chart.Chart, values ma
 		return nil, err
 	case err != nil || deployed == nil:
 		u.progress("installing")
+		if err := u.namespace(helm); err != nil {
+			return nil, err
+		}
 		rel, err = u.installer(helm).Run(ch, values)
 	default:
 		u.progress("upgrading")
@@ -242,9 +247,24 @@ func (u *upgrade) settle(helm *action.Configuration) (stale []*release.Release, 
 	return stale, nil
 }
 
+// namespace makes the release's namespace. Helm itself would apply it, and so take away what others of cxha's blocks have applied
+// to it, which is the same field manager.
+func (u *upgrade) namespace(helm *action.Configuration) error {
+	client, err := helm.KubernetesClientSet()
+	if err != nil {
+		return err
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: u.place.namespace}}
+	_, err = client.CoreV1().Namespaces().Create(u.ctx, namespace, metav1.CreateOptions{FieldManager: kube.FieldManager})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
 func (u *upgrade) installer(helm *action.Configuration) *action.Install {
 	i := action.NewInstall(helm)
-	i.ReleaseName, i.Namespace, i.CreateNamespace = u.place.name, u.place.namespace, true
+	i.ReleaseName, i.Namespace = u.place.name, u.place.namespace
 	i.Replace = true // what failed, or was uninstalled with its history kept
 	i.SkipCRDs = true
 	i.ServerSideApply, i.ForceConflicts = true, true

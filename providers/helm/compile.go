@@ -24,7 +24,7 @@ func (p *Provider) Compile(bp *blueprint.Blueprint) ([]providers.Resource, hcl.D
 	var rs []providers.Resource
 	var diags hcl.Diagnostics
 	for _, r := range releases(bp) {
-		agreed, diag := agree(bp, r.Chart, r.Common.Source)
+		agreed, diag := agree(bp, r.Chart, r.Source)
 		if diag != nil {
 			diags = append(diags, diag)
 			continue

@@ -19,7 +19,7 @@ func FindChart(index []byte, name, version string) (string, error) {
 
 func IsLoopback(address string) bool { return isLoopback(address) }
 
-func BlockLabel(b schema.BlockAddr) string { return blockLabel(b) }
+func LabelOf(b schema.BlockAddr) string { return blockLabel(b) }
 
 func HelmValues(v cty.Value) (map[string]any, error) { return helmValues(v) }
 

@@ -8,6 +8,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers/helm"
 	"github.com/expertflow/cxha/schema"
 )
@@ -40,7 +41,7 @@ func FuzzBlockLabel(f *testing.F) {
 	f.Add("cx", "äöü", "cx", "..")
 	f.Fuzz(func(t *testing.T, name1, key1, name2, key2 string) {
 		a, b := schema.BlockAddr{Type: "helm_release", Name: name1, Key: key1}, schema.BlockAddr{Type: "helm_release", Name: name2, Key: key2}
-		x, y := helm.BlockLabel(a), helm.BlockLabel(b)
+		x, y := helm.LabelOf(a), helm.LabelOf(b)
 		if errs := validation.IsValidLabelValue(x); len(errs) > 0 {
 			t.Errorf("label %q of %s: %v", x, a, errs)
 		}
@@ -72,20 +73,17 @@ func FuzzValues(f *testing.F) {
 			t.Fatal(err)
 		}
 		var config map[string]any
-		dec := json.Unmarshal(record, &config)
-		if dec != nil {
-			t.Fatal(dec)
+		if err := json.Unmarshal(record, &config); err != nil { // as Helm does
+			t.Fatal(err)
 		}
 		live, err := helm.LiveValues(config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := helm.HelmValues(live)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := helm.LiveValues(again); err != nil {
-			t.Fatal(err)
+		side := func(v cty.Value) cty.Value { return object(map[string]cty.Value{"values": v}) }
+		delta, err := plans.Diff(side(helm.DesiredValues(v)), side(live), plans.DiffOptions{})
+		if err != nil || delta.Action != plans.NoOp {
+			t.Errorf("values %s are recorded as %s: %v, %v", text, record, delta.Attrs, err)
 		}
 		secret := helm.DesiredValues(v.Mark(schema.Sensitive))
 		if hidden := helm.Hide(live, secret, nil); !hidden.HasMark(schema.Sensitive) {
@@ -94,6 +92,5 @@ func FuzzValues(f *testing.F) {
 		if at := helm.Pointers(helm.DesiredValues(v)); len(at) != 0 {
 			t.Errorf("secrets at %v in values without any", at)
 		}
-		_ = cty.NilVal
 	})
 }

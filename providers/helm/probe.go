@@ -181,17 +181,22 @@ func (v *view) value(ctx context.Context, r providers.Resource, rel *release.Rel
 	return live(rel, r.Desired, drift)
 }
 
-// prepare fetches the chart of a release that will change. That it cannot be had is an error; that it does not take the values is
-// a refusal, which the plan reports.
+// prepare fetches the chart of a release that will change. That it cannot be had is an error; that it has other bytes than agreed
+// on, or does not take the values, is a refusal, which the plan reports.
 func (v *view) prepare(ctx context.Context, addr schema.Addr) error {
 	k, _ := v.provider.recall(addr)
 	ctx, cancel := context.WithTimeoutCause(ctx, v.provider.options.FetchTimeout, fmt.Errorf("it did not come within %s", v.provider.options.FetchTimeout))
 	defer cancel()
 	ch, err := v.provider.options.Charts.Load(ctx, k.release.Chart, k.digest)
-	if err != nil {
+	var other *DigestError
+	switch {
+	case errors.As(err, &other):
+		k.refuse = err
+	case err != nil:
 		return err
+	default:
+		k.refuse = checkValues(ch, k.release)
 	}
-	k.refuse = checkValues(ch, k.release)
 	v.provider.remember(addr, k)
 	return nil
 }

@@ -131,15 +131,25 @@ func (o *observer) pods(ctx context.Context, u *unstructured.Unstructured) []str
 	if err != nil {
 		return nil
 	}
-	var texts []string
+	var order []string
+	names := map[string][]string{} // of the pods that have a trouble
 	for _, p := range list.Items {
-		if why := trouble(&p); why != "" {
-			texts = append(texts, fmt.Sprintf("pod %s: %s", p.Name, why))
+		why := trouble(&p)
+		if why == "" {
+			continue
 		}
+		if names[why] == nil {
+			order = append(order, why)
+		}
+		names[why] = append(names[why], p.Name)
 	}
-	const shown = 3
-	if n := len(texts) - shown; n > 0 {
-		texts = append(texts[:shown], fmt.Sprintf("and %d more pods", n))
+	var texts []string
+	for _, why := range order {
+		text := "pod " + names[why][0]
+		if more := len(names[why]) - 1; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		texts = append(texts, text+": "+why)
 	}
 	return texts
 }

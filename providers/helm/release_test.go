@@ -337,15 +337,38 @@ func TestIntegrationValuesThatDoNotFit(t *testing.T) {
 func TestIntegrationChartThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	a, b := w.greet("", "1.0.0"), w.greet("-b", "1.0.0")
+	a, b := w.greet("", "1.0.0"), w.greet("-b", "1.1.0")
 	w.mustApply(a)
 	w.bp.Releases = []blueprint.Release{a, b}
 	w.lock()
-	w.bp.Lock.Charts[0].Digest = sum([]byte("something else"))
+	w.shop.server.Close()
 	changes, err := w.replan()
 	must(t, err)
-	if c := changes[addr(b)]; c.Action != plans.Unknown || !strings.Contains(c.Reason.Text, sum([]byte("something else"))) || !strings.Contains(c.Reason.Text, "cxha lock --accept-changed") {
-		t.Errorf("plan: %v", c)
+	if c := changes[addr(b)]; len(changes) != 1 || c.Action != plans.Unknown || !strings.Contains(c.Reason.Text, "connection refused") {
+		t.Errorf("plan without the repository: %v", changes)
+	}
+	// A chart that is in the cache already needs no repository.
+	b.Chart.Version = "1.0.0"
+	w.bp.Releases = []blueprint.Release{a, b}
+	changes, err = w.replan()
+	must(t, err)
+	if c := changes[addr(b)]; len(changes) != 1 || c.Action != plans.Create {
+		t.Errorf("plan without the repository of a chart in the cache: %v", changes)
+	}
+}
+
+func TestIntegrationChartWithOtherBytes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.greet("", "1.0.0")
+	w.bp.Releases = []blueprint.Release{r}
+	w.lock()
+	w.bp.Lock.Charts[0].Digest = sum([]byte("something else"))
+	_, err := w.replan()
+	for _, want := range []string{sum([]byte("something else")), sum(pack(t, greeting("1.0.0"))), "cxha lock --accept-changed"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("refusal %v has no %q", err, want)
+		}
 	}
 }
 

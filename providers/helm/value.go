@@ -80,8 +80,20 @@ func normalPlain(v cty.Value) cty.Value {
 			elems = append(elems, normal(e))
 		}
 		return cty.TupleVal(elems)
+	case ty == cty.Number:
+		return recorded(v)
 	}
 	return v
+}
+
+// recorded is a number as it comes back from a record, where all numbers are floating.
+func recorded(v cty.Value) cty.Value {
+	f, _ := v.AsBigFloat().Float64()
+	n, err := cty.ParseNumberVal(strconv.FormatFloat(f, 'g', -1, 64))
+	if err != nil { // infinite: no record can hold it, and the apply says so
+		return v
+	}
+	return n
 }
 
 // desiredValues are the values of a release as they are compared; none are an empty object.

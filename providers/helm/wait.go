@@ -33,7 +33,7 @@ func (c *reportingClient) GetWaiterWithOptions(s helmkube.WaitStrategy, o ...hel
 	return &reportingWaiter{Waiter: inner, client: c}, nil
 }
 
-// reportingWaiter tells every few seconds what is missing, and why when the wait fails.
+// reportingWaiter tells what is missing, looking every few seconds, and why when the wait fails.
 type reportingWaiter struct {
 	helmkube.Waiter
 	client *reportingClient
@@ -62,13 +62,15 @@ func (w *reportingWaiter) watch(doing, failed string, list helmkube.ResourceList
 	wg.Go(func() {
 		tick := time.NewTicker(w.client.call.options.ReportEvery)
 		defer tick.Stop()
+		said := ""
 		for {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
-				if reasons := o.look(w.client.call.ctx); len(reasons) > 0 {
-					w.client.call.progress("%s: %s", doing, strings.Join(reasons, "; "))
+				if text := strings.Join(o.look(w.client.call.ctx), "; "); text != "" && text != said {
+					w.client.call.progress("%s: %s", doing, text)
+					said = text
 				}
 			}
 		}

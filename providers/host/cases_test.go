@@ -80,10 +80,10 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 	}
 	tools, nfs, arp := one("host.tools"), one(`host.nfs["nfs"]`), one(`host.arp["first-pool"]`)
 	tools.Stays = true
-	tools.Drifts = map[string]string{"one is gone": "rm /usr/sbin/mount.nfs\n", "service stopped": unit("iscsid", "inactive", "enabled")}
+	tools.Drifts = map[string]string{"service stopped": unit("iscsid", "inactive", "enabled")}
 	nfs.Drifts = map[string]string{"record gone": "rm -r /var/lib/cxha/trials\n"}
 	arp.Prepare = "mkdir -p run/neighbours\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.11\n"
-	arp.Drifts = map[string]string{"record gone, and announced": "rm -r /var/lib/cxha/trials\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.50\n"}
+	arp.Drifts = map[string]string{"record gone, and announced": "rm -r /var/lib/cxha/trials\nmkdir -p run/neighbours\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.50\n"}
 	secret.Uncut, empty.Uncut = true, true
 	secret.Drifts = map[string]string{"content": "echo other > /srv/secret\n"}
 	return map[string]providertest.HostCase{

@@ -12,7 +12,7 @@ import (
 
 // RESTConfig returns how other providers reach the session's API server: through the control plane's SSH connection, on the
 // same connection as this provider's own calls. It may be called at the same time as Probe, whose begin it waits for, and
-// during a run. [NotStarted] and [Passing] tell what an error means for resources.
+// during a run. What [Provider.Drift] reads after it outside of a probe is read anew. [NotStarted] and [Passing] tell what an error means for resources.
 func (p *Provider) RESTConfig(ctx context.Context, s providers.Session) (*rest.Config, error) {
 	c, err := p.await(ctx, s)
 	if err != nil {
@@ -22,7 +22,11 @@ func (p *Provider) RESTConfig(ctx context.Context, s providers.Session) (*rest.C
 	if err != nil {
 		return nil, err
 	}
-	c.stale()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probes == 0 { // somebody is about to change the cluster, or has changed it
+		c.view = nil
+	}
 	return config, nil
 }
 
@@ -87,13 +91,20 @@ func (p *Provider) beginProbe(s providers.Session, controlPlane string) (c *conn
 	})
 }
 
-// stale forgets what was read of the API, unless a probe runs: somebody is about to change it, or has changed it.
-func (c *conn) stale() {
+// changing forgets the lists of objects, one of which is about to be changed. Which kinds there are is as it was.
+func (c *conn) changing() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.probes == 0 {
-		c.view = nil
+	if v := c.view; v != nil {
+		c.view = v.withoutLists()
 	}
+}
+
+// forgetKinds forgets which kinds there are.
+func (c *conn) forgetKinds() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.view = nil
 }
 
 // NotStarted reports whether an error of RESTConfig means that RKE2 has never been started: nothing is in the cluster.

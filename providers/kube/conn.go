@@ -52,6 +52,8 @@ type conn struct {
 	probes  int          // that run now
 	view    *view        // what the API has; nil: to be read
 	known   knowledge    // what the last probe learnt for the changes after it
+
+	hinting sync.Mutex // held while the inventory's hints are written
 }
 
 // Facts asks the control plane's host for its kubeconfig.
@@ -124,7 +126,7 @@ func (c *conn) forget(client *kubernetes.Clientset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.client == client {
-		c.client, c.config, c.expired = nil, nil, true
+		c.client, c.config, c.view, c.expired = nil, nil, nil, true
 	}
 }
 

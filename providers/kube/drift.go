@@ -2,10 +2,8 @@ package kube
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -85,7 +83,6 @@ func (v *view) drift(ctx context.Context, kinds *catalog, wanted *unstructured.U
 	fields := map[string]string{}
 	for _, d := range differences("", wanted.Object, live.Object) {
 		switch {
-		case injected(d):
 		case isSecret(wanted.Object) && d.live != (any)(missing{}):
 			fields[id+" "+d.path] = "differs"
 		case d.live == (any)(missing{}):
@@ -95,15 +92,4 @@ func (v *view) drift(ctx context.Context, kinds *catalog, wanted *unstructured.U
 		}
 	}
 	return fields, nil
-}
-
-// injected reports whether a field is one that controllers fill in after what is stated as nothing: the certificates by which
-// the API server knows a webhook.
-func injected(d difference) bool {
-	text, ok := d.wanted.(string)
-	if !ok || !strings.HasSuffix(d.path, ".caBundle") {
-		return false
-	}
-	b, err := base64.StdEncoding.DecodeString(text)
-	return err == nil && strings.TrimSpace(string(b)) == ""
 }

@@ -22,11 +22,12 @@ func TestIntegrationDriftOfAManifest(t *testing.T) {
 	playDeployments(t, s.api.client)
 	s.manifest("web", webIn("release"))
 	s.apply()
-	// As charts write it: a name twice, no namespace, a webhook's certificate that a controller fills in.
+	// As charts write it: no namespace, a name twice.
 	manifest := strings.ReplaceAll(strings.ReplaceAll(web, ", namespace: NAMESPACE", ""), "  namespace: NAMESPACE\n", "") + `
 ---
 apiVersion: v1
 kind: ConfigMap
+metadata: {name: other}
 metadata: {name: gone}
 ---
 apiVersion: example.org/v1

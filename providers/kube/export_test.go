@@ -49,6 +49,8 @@ func RoundTrips(desired cty.Value) bool {
 	return valueOf(o.Object).RawEquals(schema.Plain(desired).GetAttr("content"))
 }
 
+func PodReason(p *corev1.Pod) string { return podReason(p) }
+
 func States(wanted, live any) bool     { return states(wanted, live) }
 func Merged(wanted, dry, live any) any { return merged(wanted, dry, live) }
 func Differences(wanted, live any) []string {

@@ -35,7 +35,7 @@ func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Chan
 		return cty.NilVal, err
 	}
 	return k.apply(s, c, func(api call) (cty.Value, error) {
-		api.stale()
+		api.changing()
 		b := api.bundleOf(c.Addr.Block)
 		ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, fmt.Errorf("not done after %s", b.Timeout))
 		defer cancel()
@@ -59,6 +59,7 @@ type work struct {
 	desired cty.Value // null: to be removed
 	kind    servedKind
 
+	said          string    // what it waits for, as it was last told
 	occupiedSince time.Time // when a namespace that is to be removed was first seen with objects of others in it
 }
 
@@ -95,11 +96,19 @@ func (w *work) retry(ctx context.Context, try func(context.Context, dynamic.Reso
 			said = later.Error()
 		}
 		if ctx.Err() == nil {
-			w.progress("waiting for %s", said)
+			w.tell("waiting for " + said)
 		}
 		if pause(ctx, backoff.Step()) != nil {
 			return fmt.Errorf("%s: %w; waiting for %s", title(w.object), context.Cause(ctx), said)
 		}
+	}
+}
+
+// tell tells what the change waits for, once.
+func (w *work) tell(text string) {
+	if text != w.said {
+		w.progress("%s", text)
+		w.said = text
 	}
 }
 
@@ -112,12 +121,12 @@ func (w *work) attemptObject(ctx context.Context, try func(context.Context, dyna
 		}
 		kinds, err := v.kinds(ctx)
 		if err != nil {
-			w.stale()
+			w.forgetKinds()
 			return err
 		}
 		kind, ok := kinds.find(w.object.GroupVersionKind())
 		if !ok {
-			w.stale() // the next attempt looks anew
+			w.forgetKinds() // the next attempt looks anew
 			return &laterError{waits: noKind, err: fmt.Errorf("the API has no kind %s of %s", w.object.GetKind(), w.object.GetAPIVersion())}
 		}
 		w.kind = kind

@@ -161,6 +161,32 @@ func TestCompileMarksSecrets(t *testing.T) {
 	}
 }
 
+func TestCompileLeavesCertificatesOfWebhooksToTheirControllers(t *testing.T) {
+	t.Parallel()
+	bp := withManifests(`
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: hook}
+webhooks:
+- {name: a.example.org, clientConfig: {url: https://a, caBundle: Cg==}}
+- {name: b.example.org, clientConfig: {url: https://b, caBundle: ""}}
+- {name: c.example.org, clientConfig: {url: https://c, caBundle: Y2VydA==}}
+`)
+	for _, r := range objectsOf(compile(t, kube.New(kube.Options{}), bp)) {
+		if got := strings.Count(r.Desired.GoString(), "caBundle"); got != 1 {
+			t.Errorf("%d certificates are stated, want one: %#v", got, r.Desired)
+		}
+	}
+}
+
+func TestCompileWarnsOfJobsThatRemoveThemselves(t *testing.T) {
+	t.Parallel()
+	_, diags := kube.New(kube.Options{}).Compile(withManifests("apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\nspec: {ttlSecondsAfterFinished: 60, template: {}}\n"))
+	if len(diags) != 1 || diags.HasErrors() || diags[0].Summary != "Job that removes itself" {
+		t.Errorf("diagnostics %v, want a warning", diags)
+	}
+}
+
 func TestCompileKustomization(t *testing.T) {
 	t.Parallel()
 	write := func(t *testing.T, files map[string]string) string {

@@ -49,12 +49,12 @@ func (w *work) delete(ctx context.Context, api dynamic.ResourceInterface, live *
 		return fmt.Errorf("%s: it is to be kept, as its annotations say; plan anew", title(live))
 	}
 	if live.GroupVersionKind().GroupKind() == namespaces {
-		held, err := w.holds(ctx, live.GetName())
+		found, err := w.holds(ctx, live.GetName())
 		if err != nil {
 			return err
 		}
-		if len(held) > 0 {
-			return w.occupied(live, held)
+		if err := w.occupied(live, found); err != nil {
+			return err
 		}
 	}
 	background, uid := metav1.DeletePropagationBackground, live.GetUID()
@@ -79,7 +79,7 @@ func (w *work) awaitGone(ctx context.Context, was *unstructured.Unstructured) er
 			return nil
 		case err == nil:
 			was = live
-			w.progress("%s", leavingText(live))
+			w.tell(leavingText(live))
 		case !transient(err) && ctx.Err() == nil:
 			return fmt.Errorf("%s: %w", title(was), err)
 		}
@@ -89,8 +89,14 @@ func (w *work) awaitGone(ctx context.Context, was *unstructured.Unstructured) er
 	}
 }
 
-// holds returns what is in a namespace that is not cxha's and that no controller would take away with its owner.
-func (w *work) holds(ctx context.Context, namespace string) ([]string, error) {
+// held is what is in a namespace that is not cxha's and that no controller would take away with its owner.
+type held struct {
+	released []string // by Helm: a release may be leaving at the same time
+	others   []string
+}
+
+// holds looks through all kinds of objects.
+func (w *work) holds(ctx context.Context, namespace string) (*held, error) {
 	v, err := w.readOf(ctx)
 	if err != nil {
 		return nil, err
@@ -104,7 +110,7 @@ func (w *work) holds(ctx context.Context, namespace string) ([]string, error) {
 		return nil, err
 	}
 	var mu sync.Mutex
-	var held []string
+	var found held
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(dryRuns)
 	for gk, gvk := range kinds.preferred {
@@ -123,9 +129,7 @@ func (w *work) holds(ctx context.Context, namespace string) ([]string, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			for i := range list.Items {
-				if o := &list.Items[i]; !w.goesWith(gk.Kind, o) {
-					held = append(held, gk.Kind+" "+o.Name)
-				}
+				found.add(gk.Kind, &list.Items[i], w.cluster())
 			}
 			return nil
 		})
@@ -133,32 +137,37 @@ func (w *work) holds(ctx context.Context, namespace string) ([]string, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	slices.Sort(held)
-	return slices.Compact(held), nil
+	slices.Sort(found.released)
+	slices.Sort(found.others)
+	return &found, nil
 }
 
 // passing are kinds whose objects the cluster itself makes and takes away.
 var passing = []string{"Event", "Endpoints", "EndpointSlice", "Lease", "ControllerRevision", "PodMetrics", "ReplicaSet"}
 
-// goesWith reports whether an object in a namespace may go with it.
-func (w *work) goesWith(kind string, o *metav1.PartialObjectMetadata) bool {
+func (h *held) add(kind string, o *metav1.PartialObjectMetadata, cluster string) {
 	switch {
-	case o.DeletionTimestamp != nil, len(o.OwnerReferences) > 0, o.Labels[ClusterLabel] == w.cluster() && o.Annotations[KeepAnnotation] != "true":
-		return true
+	case o.DeletionTimestamp != nil, len(o.OwnerReferences) > 0, o.Labels[ClusterLabel] == cluster && o.Annotations[KeepAnnotation] != "true":
+	case kind == "ConfigMap" && o.Name == "kube-root-ca.crt", kind == "ServiceAccount" && o.Name == "default":
+	case o.Annotations["meta.helm.sh/release-name"] != "", kind == "Secret" && o.Labels["owner"] == "helm":
+		h.released = append(h.released, kind+" "+o.Name)
+	default:
+		h.others = append(h.others, kind+" "+o.Name)
 	}
-	return kind == "ConfigMap" && o.Name == "kube-root-ca.crt" || kind == "ServiceAccount" && o.Name == "default"
 }
 
-// occupied refuses to remove a namespace, after a while in which what is being removed at the same time, such as a release, may
-// take its objects away.
-func (w *work) occupied(ns *unstructured.Unstructured, held []string) error {
-	err := fmt.Errorf("%s: it holds objects that are not cxha's, which would go with it: %s. Move or delete them and apply again, or set %s=true on the namespace to keep it",
-		title(ns), enumerate(held, 10), KeepAnnotation)
+// occupied refuses to remove a namespace. Where all that is in it is Helm's, it does so only after a while.
+func (w *work) occupied(ns *unstructured.Unstructured, h *held) error {
+	all := slices.Concat(h.others, h.released)
+	if len(all) == 0 {
+		return nil
+	}
 	if w.occupiedSince.IsZero() {
 		w.occupiedSince = w.options.Now()
 	}
-	if w.options.Now().Sub(w.occupiedSince) > w.options.NamespacePatience {
-		return err
+	if len(h.others) == 0 && w.options.Now().Sub(w.occupiedSince) < w.options.NamespacePatience {
+		return &laterError{waits: "the release in the namespace to go", err: errors.New(enumerate(all, 3))}
 	}
-	return &laterError{waits: "the namespace to be empty", err: errors.New(enumerate(held, 3))}
+	return fmt.Errorf("%s: it holds objects that are not cxha's, which would go with it: %s. Move or delete them and apply again, or keep the namespace with `%s`",
+		title(ns), enumerate(all, 10), kubectl("annotate", ns, KeepAnnotation+"=true"))
 }

@@ -81,27 +81,42 @@ func (c *conn) cluster() string {
 
 // hint records a kind in the inventory, before the first object of it is made.
 func (c *conn) hint(ctx context.Context, client *kubernetes.Clientset, kind kschema.GroupKind) error {
+	c.hinting.Lock() // changes of other objects of the kind wait, and find it written
+	defer c.hinting.Unlock()
 	c.mu.Lock()
 	written := c.known.hints[kind]
 	c.mu.Unlock()
 	if written {
 		return nil
 	}
-	data := map[string]any{hintPrefix + kind.String(): ""}
-	maps := client.CoreV1().ConfigMaps(systemNamespace)
-	_, err := maps.Patch(ctx, inventoryName, types.MergePatchType, mergePatch(map[string]any{"data": data}), metav1.PatchOptions{FieldManager: FieldManager})
-	if apierrors.IsNotFound(err) {
-		_, err = maps.Create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Name: inventoryName, Labels: map[string]string{"app.kubernetes.io/managed-by": FieldManager}},
-			Data:       map[string]string{hintPrefix + kind.String(): ""},
-		}, metav1.CreateOptions{FieldManager: FieldManager})
-		if apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
-			return &retryError{err}
-		}
-	}
-	if err != nil {
+	if err := writeHint(ctx, client, hintPrefix+kind.String()); err != nil {
 		return err
 	}
 	c.rememberHints([]kschema.GroupKind{kind})
 	return nil
+}
+
+// writeHint adds a key to the inventory, which is made where there is none. Somebody else may make it at the same time.
+func writeHint(ctx context.Context, client *kubernetes.Clientset, key string) error {
+	data := mergePatch(map[string]any{"data": map[string]any{key: ""}})
+	maps := client.CoreV1().ConfigMaps(systemNamespace)
+	patch := func() error {
+		_, err := maps.Patch(ctx, inventoryName, types.MergePatchType, data, metav1.PatchOptions{FieldManager: FieldManager})
+		return err
+	}
+	err := patch()
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	_, err = maps.Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: inventoryName, Labels: map[string]string{"app.kubernetes.io/managed-by": FieldManager}},
+		Data:       map[string]string{key: ""},
+	}, metav1.CreateOptions{FieldManager: FieldManager})
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return patch()
+	case apierrors.IsNotFound(err): // the API server, just started, has not made its namespaces yet
+		return &retryError{err}
+	}
+	return err
 }

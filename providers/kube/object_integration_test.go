@@ -3,10 +3,8 @@ package kube_test
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
@@ -16,8 +14,6 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/kube"
-	"github.com/expertflow/cxha/schema"
-	"github.com/expertflow/cxha/schema/blueprint"
 )
 
 // web has quantities that the API server writes otherwise, defaults, and a secret.
@@ -274,11 +270,17 @@ func TestIntegrationPruning(t *testing.T) {
 	stop := playNamespaces(t, s.api.client)
 	defer stop()
 	s.manifest("web", webIn("prune"))
-	kept := s.manifest("kept", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, namespace: prune}\n")
-	kept.Keep = true
-	s.apply()
 	s.manifest("kept", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, namespace: prune}\n").Keep = true
+	s.apply()
 	s.remove("kept")
+	owned := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"owned","labels":{"cxha.io/cluster":"prune"},"annotations":{"cxha.io/block":"manifest.web"},
+"ownerReferences":[{"apiVersion":"v1","kind":"Secret","name":"token","uid":"1"}]}}`
+	copied := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"copied","labels":{"cxha.io/cluster":"prune"}}}`
+	for name, object := range map[string]string{"owned": owned, "copied": copied} {
+		if _, err := s.api.client.CoreV1().ConfigMaps("prune").Patch(t.Context(), name, types.ApplyPatchType, []byte(object), metav1.PatchOptions{FieldManager: "somebody"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.manifest("web", strings.Split(webIn("prune"), "---\napiVersion: v1\nkind: Service")[0])
 	want := `delete manifest.web/kube.object["Secret/prune/token"]
 delete manifest.web/kube.object["Service/prune/web"]`
@@ -294,36 +296,63 @@ delete manifest.web/kube.object["Service/prune/web"]`
 	if _, err := s.api.client.AppsV1().Deployments("prune").Get(t.Context(), "web", metav1.GetOptions{}); err != nil {
 		t.Errorf("the neighbour is gone: %v", err)
 	}
+}
 
-	// All the rest goes, but not the namespace with what is kept and what is somebody's.
+// A namespace does not take along what is kept, nor what is somebody's.
+func TestIntegrationNamespaceThatHoldsMoreIsNotRemoved(t *testing.T) {
+	s := newSite(t, "crowded")
+	stop := playNamespaces(t, s.api.client)
+	defer stop()
+	const text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: crowded}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: goes, namespace: crowded}\n"
+	s.manifest("web", text)
+	s.manifest("kept", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, namespace: crowded}\n").Keep = true
+	s.apply()
+	s.remove("kept")
 	s.remove("web")
-	if _, err := s.api.client.CoreV1().Secrets("prune").Patch(t.Context(), "own", types.ApplyPatchType, []byte(`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"own"}}`), metav1.PatchOptions{FieldManager: "somebody"}); err != nil {
+	if _, err := s.api.client.CoreV1().Secrets("crowded").Patch(t.Context(), "own", types.ApplyPatchType, []byte(`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"own"}}`), metav1.PatchOptions{FieldManager: "somebody"}); err != nil {
 		t.Fatal(err)
 	}
 	changes := s.plan()
-	const ns = `manifest.web/kube.object["Namespace/prune"]`
+	const ns = `manifest.web/kube.object["Namespace/crowded"]`
 	order := s.order(changes)
-	if len(order) != 3 || order[2] != ns {
+	if len(order) != 2 || order[1] != ns {
 		t.Errorf("order of removal %v, want the namespace last", order)
 	}
-	for _, addr := range order[:2] {
-		if _, err := apply(t, s.p, s.s, changes[addr]); err != nil {
-			t.Errorf("remove %s: %v", addr, err)
-		}
+	if _, err := apply(t, s.p, s.s, changes[order[0]]); err != nil {
+		t.Errorf("remove %s: %v", order[0], err)
 	}
 	_, err := apply(t, s.p, s.s, changes[ns])
 	if err == nil || !strings.Contains(err.Error(), "ConfigMap kept, Secret own. Move or delete them") {
 		t.Errorf("a namespace with somebody's objects is removed: error %v", err)
 	}
+	release := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"released","annotations":{"meta.helm.sh/release-name":"r"}}}`
+	if _, err := s.api.client.CoreV1().ConfigMaps("crowded").Patch(t.Context(), "released", types.ApplyPatchType, []byte(release), metav1.PatchOptions{FieldManager: "helm"}); err != nil {
+		t.Fatal(err)
+	}
 	for _, err := range []error{
-		s.api.client.CoreV1().Secrets("prune").Delete(t.Context(), "own", metav1.DeleteOptions{}),
-		s.api.client.CoreV1().ConfigMaps("prune").Delete(t.Context(), "kept", metav1.DeleteOptions{}),
+		s.api.client.CoreV1().Secrets("crowded").Delete(t.Context(), "own", metav1.DeleteOptions{}),
+		s.api.client.CoreV1().ConfigMaps("crowded").Delete(t.Context(), "kept", metav1.DeleteOptions{}),
 	} {
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	s.apply()
+	// What a release has in it may be leaving at the same time.
+	patient := kube.New(kube.Options{})
+	probe(t, patient, s.s, s.bp)
+	done := make(chan error, 1)
+	go func() {
+		_, err := apply(t, patient, s.s, changes[ns])
+		done <- err
+	}()
+	eventually(t, "progress about the release", func() bool { return s.s.said("waiting for the release in the namespace to go: ConfigMap released") })
+	if err := s.api.client.CoreV1().ConfigMaps("crowded").Delete(t.Context(), "released", metav1.DeleteOptions{}); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	s.settled()
 }
 
 func TestIntegrationObjectMovesBetweenBlocks(t *testing.T) {
@@ -338,233 +367,4 @@ func TestIntegrationObjectMovesBetweenBlocks(t *testing.T) {
 		t.Errorf("plan:\n%s\nwant:\n%s", got, want)
 	}
 	s.apply()
-}
-
-const gadgets = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: gadgets.GROUP}
-spec:
-  group: GROUP
-  scope: Namespaced
-  names: {plural: gadgets, singular: gadget, kind: Gadget, listKind: GadgetList}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}, color: {type: string, default: red}}}}}}
-`
-
-const gadget = "---\napiVersion: GROUP/v1\nkind: Gadget\nmetadata: {name: one}\nspec: {size: 3}\n"
-
-func TestIntegrationKindOfThePlanIsKnownAfter(t *testing.T) {
-	s := newSite(t, "after")
-	in := strings.NewReplacer("GROUP", "after.example.org")
-	s.manifest("m", in.Replace(gadgets+gadget))
-	const cr, crd = `manifest.m/kube.object["Gadget.after.example.org/default/one"]`, `manifest.m/kube.object["CustomResourceDefinition.apiextensions.k8s.io/gadgets.after.example.org"]`
-	namespace(t, s.api.client, "default")
-	changes := s.plan()
-	if c := changes[cr]; c.Action != plans.Unknown || !strings.HasPrefix(c.Reason.Text, "deferred: known after "+crd) {
-		t.Errorf("custom object: %s %q, want it known after its definition", c.Action, c.Reason.Text)
-	}
-	if _, err := apply(t, s.p, s.s, changes[crd]); err != nil {
-		t.Fatal(err)
-	}
-	s.apply()
-	s.remove("m")
-	want := "delete " + crd + "\ndelete " + cr
-	if got := s.plan().actions(); got != want {
-		t.Errorf("plan:\n%s\nwant (the kind is known by the inventory):\n%s", got, want)
-	}
-	if order := s.order(s.plan()); !slices.Equal(order, []string{cr, crd}) {
-		t.Errorf("order of removal %v, want the definition last", order)
-	}
-	s.apply()
-}
-
-func TestIntegrationKindThatNobodyBringsIsTold(t *testing.T) {
-	s := newSite(t, "nokind")
-	s.manifest("m", strings.ReplaceAll(gadget, "GROUP", "nowhere.example.org"))
-	const addr = `manifest.m/kube.object["Gadget.nowhere.example.org/one"]`
-	if c := s.plan()[addr]; c.Action != plans.Unknown || !strings.Contains(c.Reason.Text, "the API has no kind Gadget of nowhere.example.org/v1, and nothing that the block depends on brings it") {
-		t.Errorf("%s %q", c.Action, c.Reason.Text)
-	}
-	s.bp.Manifests[0].DependsOn = []blueprint.Ref{{To: schema.BlockAddr{Type: "helm_release", Name: "gadgets"}}}
-	if c := s.plan()[addr]; !strings.HasPrefix(c.Reason.Text, "deferred: ") {
-		t.Errorf("%s %q, want it deferred", c.Action, c.Reason.Text)
-	}
-}
-
-// A kind whose scope only the API knows goes to the block's namespace.
-func TestIntegrationNamespaceOfUnknownKinds(t *testing.T) {
-	s := newSite(t, "scope")
-	in := strings.NewReplacer("GROUP", "scope.example.org")
-	namespace(t, s.api.client, "scope")
-	s.manifest("crd", in.Replace(gadgets))
-	s.apply()
-	crd := s.bp.Manifests
-	s.bp.Manifests = nil // as if a chart had brought the definition
-	s.manifest("m", in.Replace(gadget)).Namespace = "scope"
-	s.bp.Manifests[0].Keep = true
-	c, ok := s.plan()[`manifest.m/kube.object["Gadget.scope.example.org/one"]`]
-	if !ok || c.Action != plans.Create {
-		t.Fatalf("plan %s", s.plan().actions())
-	}
-	if _, err := apply(t, s.p, s.s, c); err != nil {
-		t.Fatal(err)
-	}
-	s.bp.Manifests = append(s.bp.Manifests, crd...)
-	err := s.api.client.RESTClient().Get().AbsPath("/apis/scope.example.org/v1/namespaces/scope/gadgets/one").Do(t.Context()).Error()
-	if err != nil {
-		t.Errorf("in the block's namespace: %v", err)
-	}
-	s.bp.Manifests = s.bp.Manifests[:1]
-	if c, ok := s.plan()[c.Addr.String()]; ok {
-		t.Errorf("there is something left to do: %s\n%s", c.Action, drift(c))
-	}
-}
-
-func TestIntegrationWebhookThatDoesNotAnswerIsWaitedFor(t *testing.T) {
-	s := newSite(t, "hook")
-	namespace(t, s.api.client, "hook")
-	const hook = `{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"hook"},"webhooks":[{"name":"hook.example.org",
-"clientConfig":{"url":"https://127.0.0.1:1/"},"rules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["configmaps"]}],
-"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"hook"}},"sideEffects":"None","admissionReviewVersions":["v1"],"timeoutSeconds":1}]}`
-	hooks := s.api.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
-	if _, err := hooks.Patch(t.Context(), "hook", types.ApplyPatchType, []byte(hook), metav1.PatchOptions{FieldManager: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	s.manifest("m", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: hook}\n")
-	eventually(t, "the webhook refuses", func() bool {
-		_, err := s.api.client.CoreV1().ConfigMaps("hook").Patch(t.Context(), "y", types.ApplyPatchType, []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"y"}}`), metav1.PatchOptions{FieldManager: "test", DryRun: []string{"All"}})
-		return err != nil
-	})
-	done := make(chan error, 1)
-	c := s.plan()[`manifest.m/kube.object["ConfigMap/hook/x"]`]
-	go func() {
-		_, err := apply(t, s.p, s.s, c)
-		done <- err
-	}()
-	eventually(t, "progress about the webhook", func() bool { return s.s.said("waiting for a webhook that does not answer: ") })
-	if err := hooks.Delete(t.Context(), "hook", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err != nil {
-		t.Errorf("apply: %v", err)
-	}
-	s.settled()
-}
-
-func TestIntegrationWhatIsNotReadyTellsWhy(t *testing.T) {
-	s := newSite(t, "broken")
-	namespace(t, s.api.client, "default")
-	text := strings.ReplaceAll(strings.Split(web, "---\n")[2], "labels: {tier: front}", `annotations: {test/broken: "yes"}`)
-	s.manifest("m", strings.ReplaceAll(text, "NAMESPACE", "default")).Timeout = 1500 * time.Millisecond
-	breakPod(t, s.api.client, "web-1", map[string]string{"app": "web"})
-	c := s.plan()[`manifest.m/kube.object["Deployment.apps/default/web"]`]
-	_, err := apply(t, s.p, s.s, c)
-	if err == nil {
-		t.Fatal("a Deployment that never gets ready is done")
-	}
-	for _, want := range []string{"Deployment default/web: not done after 1.5s", "Pod web-1: container main: ImagePullBackOff: no such image"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error %q, want %q in it", err, want)
-		}
-	}
-	if err := s.api.client.AppsV1().Deployments("default").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestIntegrationImmutableFieldsAreRefusedInThePlan(t *testing.T) {
-	s := newSite(t, "fixed")
-	playDeployments(t, s.api.client)
-	s.manifest("web", webIn("fixed"))
-	s.apply()
-	s.manifest("web", strings.ReplaceAll(webIn("fixed"), "app: web", "app: other"))
-	_, err := explain(t, s.p, s.plan()[`manifest.web/kube.object["Deployment.apps/fixed/web"]`])
-	want := "Deployment fixed/web: what it has in spec.selector cannot be changed while it lives. Put back what was there, or delete it with `kubectl delete deployment.apps web -n fixed` and apply: it is made anew"
-	if err == nil || err.Error() != want {
-		t.Errorf("error %v, want %s", err, want)
-	}
-}
-
-func TestIntegrationSensitiveTextIsNeverShown(t *testing.T) {
-	s := newSite(t, "hidden")
-	namespace(t, s.api.client, "hidden")
-	m := s.manifest("m", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: hidden}\ndata: {a: battery}\n")
-	m.Texts[0].Content = m.Texts[0].Content.Mark(schema.Sensitive)
-	const addr = `manifest.m/kube.object["ConfigMap/hidden/x"]`
-	if text := drift(s.plan()[addr]); strings.Contains(text, "battery") || !strings.Contains(text, "content: ") {
-		t.Errorf("plan shows %s", text)
-	}
-	s.apply()
-	s.patch("configmaps", "hidden", "x", `{"data":{"a":"staple"}}`)
-	if text := drift(s.plan()[addr]); strings.Contains(text, "staple") || strings.Contains(text, "battery") || !strings.Contains(text, "content: (sensitive ") {
-		t.Errorf("plan shows %s", text)
-	}
-	s.apply()
-}
-
-// The number of calls depends on the kinds, not on the objects.
-func TestIntegrationProbeCostsOneListPerKind(t *testing.T) {
-	s := newSite(t, "many")
-	playDeployments(t, s.api.client)
-	var text strings.Builder
-	deployment := strings.Split(webIn("many"), "---\n")[2]
-	var counts []int
-	for _, n := range []int{1, 100} {
-		text.Reset()
-		for i := range n {
-			fmt.Fprintf(&text, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d, namespace: many}\ndata: {n: \"%d\"}\n", i, i)
-			fmt.Fprintf(&text, "---\napiVersion: v1\nkind: Service\nmetadata: {name: s%d, namespace: many}\nspec: {ports: [{port: 80}]}\n", i)
-			fmt.Fprintf(&text, "---\n%s", strings.ReplaceAll(deployment, "name: web", fmt.Sprintf("name: web%d", i)))
-		}
-		namespace(t, s.api.client, "many")
-		s.manifest("many", text.String())
-		s.applyTogether()
-		s.calls.take()
-		s.s.dials = 0
-		if left := s.plan(); len(left) > 0 {
-			t.Fatalf("%d objects of a kind: there is something left to do:\n%s", n, left.actions())
-		}
-		calls := s.calls.take()
-		counts = append(counts, len(calls))
-		full := 0
-		for _, call := range calls {
-			if slices.Contains([]string{"GET /api/v1/configmaps", "GET /api/v1/services", "GET /apis/apps/v1/deployments"}, call) {
-				full++
-			}
-			if !strings.HasPrefix(call, "GET ") {
-				t.Errorf("a plan without changes made the call %s", call)
-			}
-		}
-		if full != 3 {
-			t.Errorf("%d lists of the kinds of the blueprint, want 3: %v", full, calls)
-		}
-	}
-	if counts[0] != counts[1] || counts[1] > 24 {
-		t.Errorf("%d calls for 3 objects and %d for 300, want the same and at most 24", counts[0], counts[1])
-	}
-}
-
-// applyTogether makes all changes, none of which needs another, at the same time.
-func (s *site) applyTogether() {
-	s.t.Helper()
-	changes := s.plan()
-	errs := make(chan error)
-	limit := make(chan struct{}, 32)
-	for _, c := range changes {
-		go func() {
-			limit <- struct{}{}
-			defer func() { <-limit }()
-			_, err := apply(s.t, s.p, s.s, c)
-			errs <- err
-		}()
-	}
-	for range changes {
-		if err := <-errs; err != nil {
-			s.t.Errorf("apply: %v", err)
-		}
-	}
 }

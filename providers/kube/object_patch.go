@@ -18,13 +18,13 @@ import (
 )
 
 // shapeDigest is a digest of which fields a desired value states, not of what they are: these are compared one by one, and
-// a digest of secrets would tell of them.
+// a digest of secrets would tell of them. That the object is to be kept is a field, too.
 func shapeDigest(desired cty.Value) string {
 	o, err := objectOf(desired)
 	if err != nil {
 		return ""
 	}
-	b, err := json.Marshal(shapeOf(o.Object))
+	b, err := json.Marshal(map[string]any{"content": shapeOf(o.Object), "keep": keeps(desired)})
 	if err != nil {
 		panic(fmt.Sprintf("shape of an object: %v; this is a bug in cxha", err))
 	}
@@ -50,6 +50,12 @@ func shapeOf(v any) any {
 	return nil
 }
 
+// keeps reports whether a desired object stays when its block leaves the blueprint.
+func keeps(desired cty.Value) bool {
+	keep := desired.GetAttr("keep")
+	return keep.IsKnown() && !keep.IsNull() && keep.True()
+}
+
 // body returns what is applied for a desired value: the object with its marks. shared tells that it was there before cxha.
 func body(desired cty.Value, o *unstructured.Unstructured, shared bool) *unstructured.Unstructured {
 	o = o.DeepCopy()
@@ -63,7 +69,7 @@ func body(desired cty.Value, o *unstructured.Unstructured, shared bool) *unstruc
 	labels[ClusterLabel] = attr(desired, "cluster")
 	notes[BlockAnnotation] = attr(desired, "block")
 	notes[appliedAnnotation] = shapeDigest(desired)
-	if keep := desired.GetAttr("keep"); keep.IsKnown() && !keep.IsNull() && keep.True() {
+	if keeps(desired) {
 		notes[KeepAnnotation] = "true"
 	}
 	if shared {

@@ -33,7 +33,7 @@ func (w *work) podReasons(ctx context.Context, o *unstructured.Unstructured) str
 	}
 	var lines []string
 	for i := range pods.Items {
-		if why := PodReason(&pods.Items[i]); why != "" {
+		if why := podReason(&pods.Items[i]); why != "" {
 			lines = append(lines, "Pod "+pods.Items[i].Name+": "+why)
 		}
 	}
@@ -73,8 +73,8 @@ func warnings(events []corev1.Event, name string) []string {
 	return slices.Compact(lines)
 }
 
-// PodReason tells in a few words why a pod is not ready; empty: it is, or it has done its work.
-func PodReason(p *corev1.Pod) string {
+// podReason tells in a few words why a pod is not ready; empty: it is, or it has done its work.
+func podReason(p *corev1.Pod) string {
 	if p.Status.Phase == corev1.PodSucceeded || podIs(p, corev1.PodReady) {
 		return ""
 	}

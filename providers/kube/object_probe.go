@@ -31,6 +31,7 @@ type observer struct {
 	conn    *conn
 	view    *view
 	catalog *catalog
+	defined map[kschema.GroupKind]schema.Addr // by the blueprint's own definitions
 }
 
 // mayHaveObjects reports whether there may be objects of cxha's in a cluster whose blueprint has none: the inventory says so, or
@@ -53,7 +54,14 @@ func mayHaveObjects(w *world, bp *blueprint.Blueprint) bool {
 // observeObjects adds the live values of objects, and those with the mark that are not in the blueprint.
 func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, obs *providers.Observation) error {
 	c.rememberHints(what.world.hints)
-	o := &observer{observing: what, conn: c}
+	o := &observer{observing: what, conn: c, defined: map[kschema.GroupKind]schema.Addr{}}
+	for _, r := range what.resources {
+		if d, err := objectOf(r.Desired); err == nil { // one tells of errors
+			if kind, ok := definedKind(d); ok {
+				o.defined[kind] = r.Addr
+			}
+		}
+	}
 	live := make([]providers.Live, len(what.resources))
 	var gone []leaving
 	err := p.within(ctx, func(ctx context.Context) (err error) {
@@ -152,12 +160,8 @@ func (o *observer) undefined(r providers.Resource, gvk kschema.GroupVersionKind)
 	if err := o.catalog.broken[gvk.Group]; err != nil {
 		return providers.Live{Unknown: fmt.Sprintf("the API has the group %s, and does not answer for it: %s", gvk.Group, brief(err)), Deferred: true}
 	}
-	for _, other := range o.resources {
-		if d, err := objectOf(other.Desired); err == nil {
-			if kind, ok := definedKind(d); ok && kind == gvk.GroupKind() {
-				return providers.Live{Unknown: fmt.Sprintf("known after %s, which defines the kind %s", other.Addr, gvk.Kind), Deferred: true}
-			}
-		}
+	if by, ok := o.defined[gvk.GroupKind()]; ok {
+		return providers.Live{Unknown: fmt.Sprintf("known after %s, which defines the kind %s", by, gvk.Kind), Deferred: true}
 	}
 	text := fmt.Sprintf("the API has no kind %s of %s", gvk.Kind, gvk.GroupVersion())
 	if b := o.conn.bundleOf(r.Addr.Block); len(b.After)+len(b.DependsOn) > 0 {
@@ -178,6 +182,8 @@ type comparison struct {
 func (o *observer) compare(ctx context.Context, c comparison) (facts, map[string]any, error) {
 	f := marksOf(c.live)
 	f.id = attr(c.resource.Desired, "id")
+	kept := f.keep
+	f.keep = kept && keeps(c.resource.Desired) // who else wants it to be kept may
 	holds := states(c.wanted.Object, c.live.Object)
 	if f.cluster != o.bp.Cluster.Name {
 		f.cluster = ""
@@ -193,6 +199,7 @@ func (o *observer) compare(ctx context.Context, c comparison) (facts, map[string
 	dry, err := o.dryRun(ctx, c)
 	switch {
 	case err == nil:
+		f.keep = f.keep || kept && !marksOf(dry).keep
 		return f, mergedMap(c.wanted.Object, cleaned(dry), cleaned(c.live)), nil
 	case transient(err):
 		return f, nil, err

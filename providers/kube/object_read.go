@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -130,9 +131,32 @@ func clean(o *unstructured.Unstructured) {
 		unstructured.RemoveNestedField(o.Object, "metadata", "annotations", name)
 	}
 	dropNulls(o.Object)
+	if gk := o.GroupVersionKind().GroupKind(); gk == definitions || slices.Contains(webhooks, gk) {
+		dropPlaceholders(o.Object)
+	}
 	for _, field := range []string{"labels", "annotations"} {
 		if m, ok, _ := unstructured.NestedMap(o.Object, "metadata", field); ok && len(m) == 0 {
 			unstructured.RemoveNestedField(o.Object, "metadata", field)
+		}
+	}
+}
+
+// dropPlaceholders drops the certificates by which the API server knows webhooks where they are stated as nothing: a controller
+// fills them in, and an apply would take them away again.
+func dropPlaceholders(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if text, ok := v["caBundle"].(string); ok {
+			if b, err := base64.StdEncoding.DecodeString(text); err == nil && len(bytes.TrimSpace(b)) == 0 {
+				delete(v, "caBundle")
+			}
+		}
+		for _, e := range v {
+			dropPlaceholders(e)
+		}
+	case []any:
+		for _, e := range v {
+			dropPlaceholders(e)
 		}
 	}
 }

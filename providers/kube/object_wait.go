@@ -9,26 +9,21 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 )
 
-// lookEvery is how often an object is looked at while it is waited for.
-const lookEvery = time.Second
-
 // awaitReady waits until the object is what it was applied to be. applied is what the API server answered.
 func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) error {
-	said := ""
+	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Steps: 1000, Cap: 2 * time.Second}
 	for {
 		missing, err := w.missing(ctx, applied)
 		if err != nil || missing == "" {
 			return err
 		}
-		if missing != said {
-			w.progress("%s", missing)
-			said = missing
-		}
-		if pause(ctx, lookEvery) != nil {
+		w.tell(missing)
+		if pause(ctx, backoff.Step()) != nil {
 			return w.notReady(ctx, applied, missing)
 		}
 		if applied, err = w.fresh(ctx, applied); err != nil {

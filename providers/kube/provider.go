@@ -42,7 +42,7 @@ type Options struct {
 	// ProbeTimeout is how long a probe waits for the API server. Default: 15 seconds.
 	ProbeTimeout time.Duration
 
-	// NamespacePatience is how long the removal of a namespace waits for what others have in it to go. Default: 1 minute.
+	// NamespacePatience is how long the removal of a namespace waits for Helm releases in it to go. Default: 1 minute.
 	NamespacePatience time.Duration
 
 	// LockDuration is how long a run lock holds without a heartbeat. Default: 30 seconds.

@@ -54,6 +54,13 @@ func (c *conn) readOf(ctx context.Context) (*view, error) {
 	return c.view, nil
 }
 
+// withoutLists returns a view that has only which kinds there are.
+func (v *view) withoutLists() *view {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return &view{config: v.config, options: v.options, catalog: v.catalog, lists: map[listing]*lazy[objects]{}}
+}
+
 // kinds returns which kinds the API has.
 func (v *view) kinds(ctx context.Context) (*catalog, error) {
 	v.mu.Lock()

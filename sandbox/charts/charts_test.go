@@ -97,7 +97,7 @@ func TestRepositoryAndRegistryHaveTheSame(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"metallb 0.16.0", "metallb 0.16.1", "ingress-nginx 4.15.0", "ingress-nginx 4.15.1", "csi-driver-nfs v4.13.4", "cx 1.0.0", "cx 1.1.0",
+		"metallb 0.16.0", "metallb 0.16.1", "ingress-nginx 4.15.0", "ingress-nginx 4.15.1", "csi-driver-nfs 4.13.4", "cx 1.0.0", "cx 1.1.0",
 	} {
 		if !strings.Contains(strings.Join(versions, "\n"), want) {
 			t.Errorf("there is no %s in %v", want, versions)

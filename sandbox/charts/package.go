@@ -25,7 +25,7 @@ type release struct {
 // The last one of a chart is what its Chart.yaml says.
 func releases() []release {
 	return []release{
-		{"csi-driver-nfs", "v4.13.3", "v4.13.3"}, {"csi-driver-nfs", "v4.13.4", "v4.13.4"},
+		{"csi-driver-nfs", "4.13.3", "v4.13.3"}, {"csi-driver-nfs", "4.13.4", "v4.13.4"},
 		{"cx", "1.0.0", "1.0.0"}, {"cx", "1.1.0", "1.1.0"},
 		{"ingress-nginx", "4.15.0", "1.15.0"}, {"ingress-nginx", "4.15.1", "1.15.1"},
 		{"local-path-provisioner", "0.0.37", "v0.0.37"},

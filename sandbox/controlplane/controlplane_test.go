@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,9 @@ func TestIntegrationPowerCut(t *testing.T) {
 	client, err := kubernetes.NewForConfig(first.AdminConfig())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if said, err := client.Discovery().ServerVersion(); err != nil || said.GitVersion != controlplane.Version {
+		t.Errorf("the API server says that it is %v, %v", said, err)
 	}
 	node := startNode(ctx, t, first, client, dir)
 	runPod(ctx, t, client)
@@ -172,5 +176,17 @@ func await(ctx context.Context, t *testing.T, what string, try func() error) {
 			t.Fatalf("%s: %v", what, err)
 		case <-ticker.C:
 		}
+	}
+}
+
+// TestVersion compares the version that the components say with the one of their module.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "k8s.io/kubernetes " + controlplane.Version + "\n"; !strings.Contains(string(text), want) {
+		t.Errorf("go.mod has another version than %s", want)
 	}
 }

@@ -56,6 +56,10 @@ func Main(args []string) int {
 		// The components live for minutes on machines with few cores: memory is cheaper here than a fifth of the CPU time.
 		debug.SetGCPercent(400)
 	}
+	if err := setVersion(); err != nil {
+		fmt.Fprintf(os.Stderr, "component: %v\n", err)
+		return 1
+	}
 	// The components' own libraries read os.Args (kwok's configuration, version texts).
 	os.Args = append([]string{args[0]}, args[1:]...)
 	return components[args[0]](args[1:])

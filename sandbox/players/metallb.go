@@ -63,22 +63,21 @@ func (m *metalLB) play(ctx context.Context) (time.Duration, error) {
 		return again, err
 	}
 	namespace := controllers[0].Namespace
-	pools, poolErr := m.pools(namespace)
+	pools, bad, listErr := m.pools(namespace)
 	advertisements, adErr := list[l2Advertisement](m.kinds, "l2advertisements", namespace)
-	if err = errors.Join(err, poolErr, adErr); poolErr != nil || adErr != nil {
+	if err = errors.Join(err, bad, listErr, adErr); listErr != nil || adErr != nil {
 		return again, err
 	}
 	assigned, assignErr := m.assign(ctx, pools)
 	return again, errors.Join(err, assignErr, m.announce(ctx, namespace, pools, advertisements, assigned), m.count(ctx, pools, assigned))
 }
 
-// pools are the pools that can be read, by name; a webhook that was not there may have let others in.
-func (m *metalLB) pools(namespace string) ([]*addressPool, error) {
+// pools are the pools that can be read, by name, and what is wrong with the others, which came in before the webhook was there.
+func (m *metalLB) pools(namespace string) (good []*addressPool, bad, err error) {
 	all, err := list[addressPool](m.kinds, "ipaddresspools", namespace)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var good []*addressPool
 	var errs []error
 	for n := range all {
 		if err := all[n].parse(); err != nil {
@@ -88,10 +87,7 @@ func (m *metalLB) pools(namespace string) ([]*addressPool, error) {
 		good = append(good, &all[n])
 	}
 	slices.SortFunc(good, func(a, b *addressPool) int { return strings.Compare(a.Name, b.Name) })
-	if len(errs) > 0 {
-		m.Errorf("MetalLB: %v", errors.Join(errs...))
-	}
-	return good, nil
+	return good, errors.Join(errs...), nil
 }
 
 // assignment is the addresses of one Service.

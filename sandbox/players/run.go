@@ -19,6 +19,7 @@ import (
 	admissionlisters "k8s.io/client-go/listers/admissionregistration/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+	networkinglisters "k8s.io/client-go/listers/networking/v1"
 	storagelisters "k8s.io/client-go/listers/storage/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -54,18 +55,20 @@ type player interface {
 // world is what the players see of the cluster.
 type world struct {
 	Options
-	client   kubernetes.Interface
-	dynamic  dynamic.Interface
-	pods     corelisters.PodLister
-	services corelisters.ServiceLister
-	slices   discoverylisters.EndpointSliceLister
-	nodes    corelisters.NodeLister
-	claims   corelisters.PersistentVolumeClaimLister
-	volumes  corelisters.PersistentVolumeLister
-	classes  storagelisters.StorageClassLister
-	hooks    admissionlisters.ValidatingWebhookConfigurationLister
-	changed  chan struct{}
-	said     map[string]string // the last event about an object, so that it is not repeated
+	client         kubernetes.Interface
+	dynamic        dynamic.Interface
+	pods           corelisters.PodLister
+	services       corelisters.ServiceLister
+	slices         discoverylisters.EndpointSliceLister
+	nodes          corelisters.NodeLister
+	claims         corelisters.PersistentVolumeClaimLister
+	volumes        corelisters.PersistentVolumeLister
+	classes        storagelisters.StorageClassLister
+	hooks          admissionlisters.ValidatingWebhookConfigurationLister
+	ingressList    networkinglisters.IngressLister
+	ingressClasses networkinglisters.IngressClassLister
+	changed        chan struct{}
+	said           map[string]string // the last event about an object, so that it is not repeated
 }
 
 // Run plays until the context ends. Errors of the API are logged and tried again.
@@ -94,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer kinds.stop()
-	players := []player{newMetalLB(w, kinds), &volumes{world: w}}
+	players := []player{newMetalLB(w, kinds), &volumes{world: w}, &ingresses{world: w}}
 	err = w.loop(ctx, players)
 	for _, p := range players {
 		err = errors.Join(err, p.stop())
@@ -129,9 +132,11 @@ func (w *world) watch(factory informers.SharedInformerFactory) error {
 	w.claims, w.volumes = core.PersistentVolumeClaims().Lister(), core.PersistentVolumes().Lister()
 	w.slices = factory.Discovery().V1().EndpointSlices().Lister()
 	w.classes = factory.Storage().V1().StorageClasses().Lister()
+	w.ingressList, w.ingressClasses = factory.Networking().V1().Ingresses().Lister(), factory.Networking().V1().IngressClasses().Lister()
 	w.hooks = factory.Admissionregistration().V1().ValidatingWebhookConfigurations().Lister()
 	for _, informer := range []cache.SharedIndexInformer{
 		core.Pods().Informer(), core.Services().Informer(), core.PersistentVolumeClaims().Informer(),
+		factory.Networking().V1().Ingresses().Informer(), factory.Networking().V1().IngressClasses().Informer(),
 		core.PersistentVolumes().Informer(), factory.Discovery().V1().EndpointSlices().Informer(),
 		factory.Storage().V1().StorageClasses().Informer(), factory.Admissionregistration().V1().ValidatingWebhookConfigurations().Informer(),
 	} {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"text/template"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -53,13 +54,17 @@ func renderChart(name string, defaults values, valuesContent string) ([]*unstruc
 	if err := yaml.Unmarshal([]byte(valuesContent), &given); err != nil {
 		return nil, fmt.Errorf("chart %s: valuesContent: %w", name, err)
 	}
-	chart, err := template.New(name+".yaml").Option("missingkey=error").Funcs(template.FuncMap{"json": encodeJSON}).
+	chart, err := template.New(name+".yaml").Option("missingkey=error").Funcs(template.FuncMap{"json": encodeJSON, "lower": strings.ToLower}).
 		ParseFS(chartFiles, "charts/"+name+".yaml")
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %w", name, err)
 	}
 	var manifest bytes.Buffer
-	if err := chart.Execute(&manifest, overlay(defaults, given)); err != nil {
+	all := overlay(defaults, given)
+	if name == "rke2-traefik" {
+		all["nginxArgs"] = nginxArgs(all)
+	}
+	if err := chart.Execute(&manifest, all); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", name, err)
 	}
 	return decode(manifest.Bytes())
@@ -96,6 +101,6 @@ func chartManifest(name string) ([]byte, error) {
 	return yaml.Marshal(map[string]any{
 		"apiVersion": "helm.cattle.io/v1", "kind": "HelmChart",
 		"metadata": map[string]any{"name": name, "namespace": systemNamespace},
-		"spec":     map[string]any{"chart": name, "bootstrap": name != "rke2-metrics-server", "targetNamespace": systemNamespace},
+		"spec":     map[string]any{"chart": name, "bootstrap": name == "rke2-canal" || name == "rke2-coredns", "targetNamespace": systemNamespace},
 	})
 }

@@ -87,14 +87,22 @@ func (d *deployer) packageCharts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	charts, wanted, err := d.ingressCharts(ctx)
+	if err != nil {
+		return err
+	}
+	maps.Copy(charts, chartDefaults(dns))
+	for name := range chartDefaults(dns) {
+		wanted[name] = name != "rke2-canal" || d.hasCanal()
+	}
 	d.charts = map[string]values{}
-	for name, defaults := range chartDefaults(dns) {
+	for name, defaults := range charts {
 		file := d.path("server", "manifests", name+".yaml")
 		manifest, err := chartManifest(name)
 		if err != nil {
 			return err
 		}
-		if !d.disabled(name) && (name != "rke2-canal" || d.hasCanal()) {
+		if wanted[name] && !d.disabled(name) {
 			d.charts[name] = defaults
 			if err := d.writeFile(file, manifest, 0o600); err != nil {
 				return err
@@ -112,6 +120,9 @@ func (d *deployer) packageCharts(ctx context.Context) error {
 }
 
 func (d *deployer) removeChart(ctx context.Context, name string, defaults values, manifest []byte) error {
+	if deployed, err := d.hasChart(ctx, name); err != nil || !deployed {
+		return err
+	}
 	objects, err := renderChart(name, defaults, "")
 	if err != nil {
 		return err

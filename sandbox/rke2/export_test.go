@@ -1,5 +1,12 @@
 package rke2
 
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+)
+
 // Inner parts with formats of their own, for their tests.
 var (
 	SealBootstrap = sealBootstrap
@@ -10,4 +17,26 @@ var (
 	ParseTaints   = parseTaints
 	RenderChart   = renderChart
 	ChartDefaults = chartDefaults
+	IngressCharts = ingressDefaults
 )
+
+// Apply applies a manifest as the stand-in does; Remove deletes what is in it.
+func Apply(ctx context.Context, config *rest.Config, manifest []byte) error {
+	return withObjects(config, manifest, func(a *applier, objects []*unstructured.Unstructured) error { return a.apply(ctx, objects) })
+}
+
+func Remove(ctx context.Context, config *rest.Config, manifest []byte) error {
+	return withObjects(config, manifest, func(a *applier, objects []*unstructured.Unstructured) error { return a.remove(ctx, objects) })
+}
+
+func withObjects(config *rest.Config, manifest []byte, do func(a *applier, objects []*unstructured.Unstructured) error) error {
+	a, err := newApplier(config)
+	if err != nil {
+		return err
+	}
+	objects, err := decode(manifest)
+	if err != nil {
+		return err
+	}
+	return do(a, objects)
+}

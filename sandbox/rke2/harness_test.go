@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/expertflow/cxha/sandbox/machine"
@@ -29,11 +30,12 @@ const version = "v1.35.7+rke2r1"
 
 // site is a private network with a mirror, and hosts that RKE2 can be installed on.
 type site struct {
-	t   *testing.T
-	ctx context.Context
-	net *network.Network
-	key ssh.Signer
-	dir string
+	t       *testing.T
+	ctx     context.Context
+	net     *network.Network
+	key     ssh.Signer
+	dir     string
+	options rke2.Options
 }
 
 func newSite(t *testing.T, limit time.Duration) *site {
@@ -90,7 +92,7 @@ func (s *site) host(name, address string) *host {
 	s.t.Helper()
 	m, err := machine.New(machine.Options{
 		Name: name, Dir: s.dir + "/" + name, Net: s.net.Attach(name, netip.MustParseAddr(address)),
-		Programs:       map[string]machine.Program{rke2.ProgramName: rke2.Program},
+		Programs:       map[string]machine.Program{rke2.ProgramName: s.options.Program},
 		AuthorizedKeys: []string{string(ssh.MarshalAuthorizedKey(s.key.PublicKey()))},
 		Hosts: map[string]netip.Addr{
 			"mirror.sandbox.internal": netip.MustParseAddr("10.10.0.2"), "cp.cx.internal": netip.MustParseAddr("10.10.1.10"),
@@ -172,6 +174,15 @@ systemctl enable rke2-%s`, version, role, config, role))
 // api is a client of the host's cluster with the administrator's rights.
 func (h *host) api() kubernetes.Interface {
 	h.site.t.Helper()
+	client, err := kubernetes.NewForConfig(h.apiConfig())
+	if err != nil {
+		h.site.t.Fatal(err)
+	}
+	return client
+}
+
+func (h *host) apiConfig() *rest.Config {
+	h.site.t.Helper()
 	kubeconfig, err := rke2.AdminKubeconfig(h.Machine)
 	if err != nil {
 		h.site.t.Fatal(err)
@@ -180,11 +191,7 @@ func (h *host) api() kubernetes.Interface {
 	if err != nil {
 		h.site.t.Fatal(err)
 	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		h.site.t.Fatal(err)
-	}
-	return client
+	return config
 }
 
 // await calls try until it returns nil, and says how long that took.

@@ -67,6 +67,9 @@ func TestCommandLineMistakes(t *testing.T) {
 		"unknown flag":      {[]string{"up", "--wokers", "2"}, "unknown flag: --wokers", exitUsage},
 		"too many workers":  {[]string{"up", "--workers", "1000"}, "room for 0 to 400", exitUsage},
 		"negative latency":  {[]string{"up", "--latency", "-1s"}, "cannot be negative", exitUsage},
+		"negative webhook":  {[]string{"up", "--webhook-delay", "-1s"}, "cannot be negative", exitUsage},
+		"strange address":   {[]string{"arp", "add", "soon"}, "is no address", exitUsage},
+		"strange arp":       {[]string{"arp", "put", "10.10.1.50"}, "add or remove", exitUsage},
 		"missing example":   {[]string{"up", "--example", "/nonexistent"}, "no such file", exitUsage},
 		"host missing":      {[]string{"kill"}, "name of a host is missing", exitUsage},
 		"command missing":   {[]string{"exec", "w1"}, "a host and a command", exitUsage},
@@ -133,6 +136,14 @@ func TestIntegrationUp(t *testing.T) {
 		t.Errorf("exec: %+v", got)
 	}
 	do(exitUsage, "kill", "w7")
+	if charts := status(t, dir).Charts; charts == nil || !strings.Contains(do(0, "status").stdout, charts.Registry) {
+		t.Errorf("status shows no charts: %+v", charts)
+	}
+	do(0, "arp", "add", "10.10.1.50", "10.10.1.51")
+	do(0, "arp", "remove", "10.10.1.51")
+	if foreign := status(t, dir).Foreign; len(foreign) != 1 || foreign[0].String() != "10.10.1.50" {
+		t.Errorf("foreign machines: %v", foreign)
+	}
 	do(exitFailed, "kubeconfig")
 	startControlPlane(t, dir)
 	children := childrenOf(t, status(t, dir).PID)

@@ -36,7 +36,7 @@ func effective() []string {
 	return []string{
 		"config", "data-dir", "token", "token-file", "agent-token", "agent-token-file", "server", "cluster-reset",
 		"node-name", "with-node-id", "node-label", "node-taint", "node-ip", "node-external-ip",
-		"tls-san", "cluster-cidr", "service-cidr", "service-node-port-range", "cluster-dns", "cni", "disable",
+		"tls-san", "cluster-cidr", "service-cidr", "service-node-port-range", "cluster-dns", "cni", "ingress-controller", "disable",
 		"write-kubeconfig", "write-kubeconfig-mode",
 		"kube-apiserver-arg", "kube-controller-manager-arg", "kube-scheduler-arg", "etcd-arg",
 	}
