@@ -19,7 +19,7 @@ const (
 const exitHelp = `Exit codes:
   0    done, or nothing to do
   1    failed
-  2    the plan has changes (only with plan --detailed-exitcode)
+  2    changes (only with plan --detailed-exitcode and lock --check)
   3    the blueprint or the command line is not valid
   4    the plan file no longer fits the live state
   5    applied in part

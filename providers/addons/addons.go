@@ -49,6 +49,11 @@ func Manifests(bp *blueprint.Blueprint) []blueprint.Manifest {
 	for _, lb := range bp.LoadBalancers {
 		ms = append(ms, metallbManifests(bp, lb)...)
 	}
+	for _, i := range bp.Ingresses {
+		if i.Kind == schema.TraefikIngress && i.NginxClass {
+			ms = append(ms, nginxClass(i))
+		}
+	}
 	for _, s := range bp.Storages {
 		if m, ok := class(bp, s); ok {
 			ms = append(ms, m)

@@ -35,10 +35,22 @@ func traefikValues(bp *blueprint.Blueprint, i blueprint.Ingress) cty.Value {
 	}
 	if i.NginxClass {
 		v["providers"] = map[string]any{nginxProvider(bp.Cluster.Version): map[string]any{
-			"enabled": true, "ingressClass": "nginx", "controllerClass": "k8s.io/ingress-nginx",
+			"enabled": true, "ingressClass": "nginx", "controllerClass": nginxController,
 		}}
 	}
 	return values(v)
+}
+
+// The controller by whose name nginx's IngressClass is claimed.
+const nginxController = "k8s.io/ingress-nginx"
+
+// nginxClass is the IngressClass nginx, which names Traefik's provider of nginx's annotations as its controller. Nobody else makes
+// it: nginx itself is not there.
+func nginxClass(i blueprint.Ingress) blueprint.Manifest {
+	return manifest(i.Common, "ingress class", map[string]any{
+		"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+		"metadata": map[string]any{"name": "nginx"}, "spec": map[string]any{"controller": nginxController},
+	})
 }
 
 // nginxProvider is the chart's name for Traefik's provider of nginx's annotations, which was respelt in these releases

@@ -75,7 +75,8 @@ func (k releaseKind) apply(ctx context.Context, s providers.Session, c plans.Cha
 
 func (p *Provider) begin(ctx context.Context, s providers.Session, c plans.Change, timeout time.Duration) (*call, context.CancelFunc) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &limitError{timeout})
-	return &call{Provider: p, ctx: ctx, session: s, addr: c.Addr, place: placeOf(c.Before), timeout: timeout}, cancel
+	k, _ := p.recall(c.Addr)
+	return &call{Provider: p, ctx: ctx, session: s, addr: c.Addr, place: placeOf(c.Before), timeout: timeout, secrets: secrets(k.release.Values)}, cancel
 }
 
 // upgrade brings a release to what the blueprint says, from wherever it stands.

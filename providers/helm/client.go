@@ -75,10 +75,11 @@ type call struct {
 	addr    schema.Addr
 	place   place
 	timeout time.Duration
+	secrets []string // of the release's values
 }
 
 func (c *call) progress(format string, args ...any) {
-	c.session.Progress(c.addr, fmt.Sprintf(format, args...))
+	c.session.Progress(c.addr, scrub(fmt.Sprintf(format, args...), c.secrets))
 }
 
 // open returns Helm's configuration for the release's namespace. A new one sees kinds that were defined since.

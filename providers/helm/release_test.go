@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/schema"
@@ -59,6 +60,22 @@ func TestIntegrationLife(t *testing.T) {
 	}
 	if got, kept := w.configMap(a.Namespace, "hello"), w.configMap(b.Namespace, "hello-b"); got != nil || kept == nil || len(w.records(a)) != 0 {
 		t.Errorf("after the removal: %v, neighbour %v, records %v", got, kept, w.records(a))
+	}
+}
+
+func TestIntegrationNamespaceOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.greet("", "1.0.0")
+	// As a manifest block leaves it: applied by cxha's own field manager.
+	namespaces := w.api.client.CoreV1().Namespaces()
+	_, err := namespaces.Apply(t.Context(), applycorev1.Namespace(r.Namespace).WithLabels(map[string]string{"cx.example/tier": "app"}), metav1.ApplyOptions{FieldManager: "cxha"})
+	must(t, err)
+	w.mustApply(r)
+	ns, err := namespaces.Get(t.Context(), r.Namespace, metav1.GetOptions{})
+	must(t, err)
+	if ns.Labels["cx.example/tier"] != "app" {
+		t.Errorf("the release took the namespace's labels away: %v", ns.Labels)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/expertflow/cxha/schema"
@@ -242,31 +243,43 @@ func hideAt(at string, v cty.Value, places map[string]bool) cty.Value {
 	return v
 }
 
-// secrets are the texts in values that must not appear in messages. What is shorter than three characters hides nothing and
-// would tear messages apart.
+// secrets are the texts in values that must not appear in messages, the longest first, because one may hold another. What is shorter
+// than three characters hides nothing and would tear messages apart.
 func secrets(v cty.Value) []string {
-	var found []string
 	if v == cty.NilVal {
 		return nil
 	}
+	var found []string
 	walkValues("", normal(v), func(_ string, v cty.Value) bool {
-		if schema.IsSensitive(v) {
-			walkValues("", schema.Plain(v), func(_ string, e cty.Value) bool {
-				if e.Type() == cty.String && e.IsKnown() && !e.IsNull() && len(e.AsString()) >= 3 && e.AsString() != nothing {
-					found = append(found, e.AsString())
-				}
-				return true
-			})
-			return false
+		if !schema.IsSensitive(v) {
+			return true
 		}
-		return true
+		walkValues("", schema.Plain(v), func(_ string, e cty.Value) bool {
+			if text := shown(e); len(text) >= 3 && text != nothing {
+				found = append(found, text)
+			}
+			return true
+		})
+		return false
 	})
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
 	return found
+}
+
+// shown is how a string or a number looks in a message.
+func shown(v cty.Value) string {
+	if v.IsNull() || !v.IsKnown() || !v.Type().IsPrimitiveType() || v.Type() == cty.Bool {
+		return ""
+	}
+	text, err := convert.Convert(v, cty.String)
+	if err != nil {
+		return ""
+	}
+	return text.AsString()
 }
 
 // scrub takes secrets out of a message.
 func scrub(text string, secrets []string) string {
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may hold another
 	for _, s := range secrets {
 		text = strings.ReplaceAll(text, s, "(sensitive)")
 	}

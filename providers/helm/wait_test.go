@@ -83,13 +83,15 @@ func TestIntegrationNotReady(t *testing.T) {
 			w := newWorld(t)
 			w.shop.put("greeting", "1.0.0", pack(t, workload("1.0.0")))
 			r := w.greet("", "1.0.0")
-			r.Timeout = 3 * time.Second
-			done := w.start(t.Context(), w.mustPlan(r)[addr(r)])
+			over := errors.New("the test has seen enough")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			done := w.start(ctx, w.mustPlan(r)[addr(r)])
 			w.eventually("it waits for the Deployment", func() bool { return w.said("waiting: Deployment web: ") })
 			w.reportPod(r.Namespace, c.status)
 			w.eventually("the progress has the pod's reason", func() bool { return w.said(c.want) })
+			cancel(over)
 			err := <-done
-			for _, want := range []string{"release hello in namespace " + r.Namespace, "not ready: not done after 3s", c.want} {
+			for _, want := range []string{"release hello in namespace " + r.Namespace, "not ready: the test has seen enough", c.want} {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q has no %q", err, want)
 				}
@@ -135,6 +137,17 @@ func (w *world) becomeReady(r blueprint.Release) {
 	}
 	if changes := w.mustPlan(r); len(changes) > 0 {
 		w.t.Errorf("after the second attempt there are still %d changes", len(changes))
+	}
+}
+
+func TestIntegrationTimeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shop.put("greeting", "1.0.0", pack(t, workload("1.0.0")))
+	r := w.greet("", "1.0.0")
+	r.Timeout = time.Second
+	if _, err := w.apply(t.Context(), w.mustPlan(r)[addr(r)]); err == nil || !strings.Contains(err.Error(), "not done after 1s") {
+		t.Errorf("got %v", err)
 	}
 }
 

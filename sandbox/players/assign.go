@@ -35,14 +35,20 @@ type office struct {
 	users map[netip.Addr][]*corev1.Service
 }
 
-// keep registers the addresses that a Service has, if they are still what it may have.
-func (o *office) keep(s *corev1.Service) (assignment, bool) {
+// addressesOf are the addresses in a Service's status.
+func addressesOf(s *corev1.Service) []netip.Addr {
 	var has []netip.Addr
 	for _, ingress := range s.Status.LoadBalancer.Ingress {
 		if address, err := netip.ParseAddr(ingress.IP); err == nil {
 			has = append(has, address)
 		}
 	}
+	return has
+}
+
+// keep registers the addresses that a Service has, if they are still what it may have.
+func (o *office) keep(s *corev1.Service) (assignment, bool) {
+	has := addressesOf(s)
 	if len(has) == 0 {
 		return assignment{}, false
 	}

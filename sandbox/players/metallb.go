@@ -50,23 +50,32 @@ func (m *metalLB) name() string { return "MetalLB" }
 
 func (m *metalLB) stop() error { return m.closeHook() }
 
-func (m *metalLB) play(ctx context.Context) (time.Duration, error) {
-	controllers := m.alive(m.controller)
-	if len(controllers) == 0 {
+func (m *metalLB) play(ctx context.Context) (again time.Duration, err error) {
+	controllers, speakers := m.alive(m.controller), m.alive(m.speaker)
+	if len(controllers) > 0 {
+		again, err = m.serveHook(ctx, controllers[0])
+	} else {
 		clear(m.seen)
-		return 0, m.closeHook()
+		err = m.closeHook()
 	}
-	again, err := m.serveHook(ctx, controllers[0])
-	ready, kindsErr := m.kinds.refresh()
-	err = errors.Join(err, kindsErr)
-	if !ready {
+	pods := append(slices.Clone(controllers), speakers...)
+	if len(pods) == 0 {
+		m.Net.Network().Announce(nil)
 		return again, err
 	}
-	namespace := controllers[0].Namespace
+	ready, kindsErr := m.kinds.refresh()
+	if err = errors.Join(err, kindsErr); !ready {
+		return again, err
+	}
+	namespace := pods[0].Namespace
 	pools, bad, listErr := m.pools(namespace)
 	advertisements, adErr := list[l2Advertisement](m.kinds, "l2advertisements", namespace)
 	if err = errors.Join(err, bad, listErr, adErr); listErr != nil || adErr != nil {
 		return again, err
+	}
+	if len(controllers) == 0 { // the speakers go on
+		assigned, currentErr := m.current()
+		return again, errors.Join(err, currentErr, m.announce(ctx, namespace, pools, advertisements, assigned))
 	}
 	assigned, assignErr := m.assign(ctx, pools)
 	return again, errors.Join(err, assignErr, m.announce(ctx, namespace, pools, advertisements, assigned), m.count(ctx, pools, assigned))
@@ -95,6 +104,18 @@ type assignment struct {
 	service   *corev1.Service
 	addresses []netip.Addr
 	pool      *addressPool
+}
+
+// current is the addresses that Services have.
+func (m *metalLB) current() ([]assignment, error) {
+	services, err := m.services.List(labels.Everything())
+	var have []assignment
+	for _, s := range services {
+		if addresses := addressesOf(s); s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.DeletionTimestamp == nil && len(addresses) > 0 {
+			have = append(have, assignment{service: s, addresses: addresses})
+		}
+	}
+	return have, err
 }
 
 // assign gives every Service of type LoadBalancer its addresses, and takes them from those that are none any more. Who has

@@ -22,7 +22,7 @@ import (
 type PodNetwork struct {
 	mu      sync.Mutex
 	exposed map[netip.AddrPort]string // a pod's port to the real address where its player listens
-	lookup  func(service netip.Addr, port int32) (pod netip.AddrPort, err error)
+	lookup  func(service netip.Addr, port int32) (pods []netip.AddrPort, err error)
 }
 
 // expose connects a pod's port to a real address until withdraw is called.
@@ -41,7 +41,7 @@ func (n *PodNetwork) expose(pod netip.AddrPort, real string) (withdraw func()) {
 }
 
 // resolveWith says how Services are found; nil: not at all.
-func (n *PodNetwork) resolveWith(lookup func(service netip.Addr, port int32) (netip.AddrPort, error)) {
+func (n *PodNetwork) resolveWith(lookup func(service netip.Addr, port int32) ([]netip.AddrPort, error)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lookup = lookup
@@ -58,54 +58,52 @@ func (n *PodNetwork) Dial(ctx context.Context, address string) (net.Conn, error)
 	n.mu.Lock()
 	lookup := n.lookup
 	n.mu.Unlock()
+	candidates := []netip.AddrPort{target}
 	if lookup != nil {
-		pod, err := lookup(target.Addr(), int32(target.Port()))
-		switch {
-		case err == nil:
-			target = pod
-		case !errors.Is(err, errNoService):
+		pods, err := lookup(target.Addr(), int32(target.Port()))
+		if err != nil && !errors.Is(err, errNoService) {
 			return nil, fmt.Errorf("dial tcp %s: %w", address, err)
 		}
+		candidates = append(candidates, pods...)
 	}
-	n.mu.Lock()
-	real, ok := n.exposed[target]
-	n.mu.Unlock()
-	if !ok {
-		return nil, refused
+	for _, pod := range candidates {
+		n.mu.Lock()
+		real, ok := n.exposed[pod]
+		n.mu.Unlock()
+		if !ok {
+			continue
+		}
+		if conn, err := new(net.Dialer).DialContext(ctx, "tcp", real); err == nil {
+			return conn, nil
+		}
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", real)
-	if err != nil {
-		return nil, refused
-	}
-	return conn, nil
+	return nil, refused
 }
 
 var errNoService = errors.New("no service has the address")
 
-// endpoint is what kube-proxy programs: a ready pod behind a Service's cluster address.
-func (w *world) endpoint(address netip.Addr, port int32) (netip.AddrPort, error) {
+// targets is what kube-proxy programs: the ready pods behind a Service's cluster address.
+func (w *world) targets(address netip.Addr, port int32) ([]netip.AddrPort, error) {
 	services, err := w.services.List(labels.Everything())
 	if err != nil {
-		return netip.AddrPort{}, err
+		return nil, err
 	}
 	at := slices.IndexFunc(services, func(s *corev1.Service) bool { return slices.Contains(s.Spec.ClusterIPs, address.String()) })
 	if at < 0 {
-		return netip.AddrPort{}, errNoService
+		return nil, errNoService
 	}
 	service := services[at]
 	name := ""
 	if at = slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port }); at >= 0 {
 		name = service.Spec.Ports[at].Name
 	}
+	var pods []netip.AddrPort
 	for _, endpoint := range w.endpoints(service) {
-		if !endpoint.ready {
-			continue
-		}
-		if target, ok := endpoint.ports[name]; ok && at >= 0 {
-			return netip.AddrPortFrom(endpoint.address, uint16(target)), nil
+		if target, ok := endpoint.ports[name]; ok && at >= 0 && endpoint.ready {
+			pods = append(pods, netip.AddrPortFrom(endpoint.address, uint16(target)))
 		}
 	}
-	return netip.AddrPort{}, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+	return pods, nil
 }
 
 // endpoint is one pod behind a Service.

@@ -97,11 +97,14 @@ func TestPodNetwork(t *testing.T) {
 	var pods players.PodNetwork
 	pod := netip.MustParseAddrPort("10.42.1.7:9443")
 	withdraw := pods.Expose(pod, listener.Addr().String())
+	served := make(chan error, 1)
 	go func() {
-		if conn, err := listener.Accept(); err == nil {
-			io.WriteString(conn, "hello")
-			conn.Close()
+		conn, err := listener.Accept()
+		if err == nil {
+			_, err = io.WriteString(conn, "hello")
+			err = errors.Join(err, conn.Close())
 		}
+		served <- err
 	}()
 	conn, err := pods.Dial(t.Context(), pod.String())
 	if err != nil {
@@ -110,7 +113,7 @@ func TestPodNetwork(t *testing.T) {
 	if text, err := io.ReadAll(conn); err != nil || string(text) != "hello" {
 		t.Errorf("read %q, %v", text, err)
 	}
-	if err := errors.Join(conn.Close(), listener.Close()); err != nil {
+	if err := errors.Join(<-served, conn.Close(), listener.Close()); err != nil {
 		t.Error(err)
 	}
 	if _, err := pods.Dial(t.Context(), pod.String()); !errors.Is(err, syscall.ECONNREFUSED) {

@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) error {
 			return nil // the context has ended
 		}
 	}
-	o.Pods.resolveWith(w.endpoint)
+	o.Pods.resolveWith(w.targets)
 	defer o.Pods.resolveWith(nil)
 	kinds, err := w.newKinds(ctx)
 	if err != nil {
