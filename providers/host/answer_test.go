@@ -23,6 +23,7 @@ control_plane.cp1/host.modules
 control_plane.cp1/host.network_manager
 control_plane.cp1/host.sysctl <-
     control_plane.cp1/host.modules
+worker.w1/host.arp["first-pool"]
 worker.w1/host.directory["/srv/data"]
 worker.w1/host.endpoint
 worker.w1/host.file["/srv/data/empty"] <-
@@ -33,8 +34,11 @@ worker.w1/host.file["/srv/secret"]
 worker.w1/host.firewall
 worker.w1/host.modules
 worker.w1/host.network_manager
+worker.w1/host.nfs["nfs"] <-
+    worker.w1/host.tools
 worker.w1/host.sysctl <-
     worker.w1/host.modules
+worker.w1/host.tools
 `
 	bp := sample()
 	bp.Workers = bp.Workers[:1]
@@ -50,8 +54,11 @@ func TestCompileLeavesOut(t *testing.T) {
 		gone   string
 	}{
 		"endpoint that is an address": {func(bp *blueprint.Blueprint) { bp.Cluster.Endpoint = "10.10.1.10" }, "host.endpoint"},
-		"no modules":                  {func(bp *blueprint.Blueprint) { bp.Cluster.Modules = nil }, "host.modules"},
+		"no modules":                  {func(bp *blueprint.Blueprint) { bp.Cluster.Modules, bp.Storages = nil, nil }, "host.modules"},
 		"no settings":                 {func(bp *blueprint.Blueprint) { bp.Cluster.Sysctl = nil }, "host.sysctl"},
+		"no storage":                  {func(bp *blueprint.Blueprint) { bp.Storages = nil }, "host.tools"},
+		"no export":                   {func(bp *blueprint.Blueprint) { bp.Storages = bp.Storages[1:] }, `host.nfs["nfs"]`},
+		"no load balancer":            {func(bp *blueprint.Blueprint) { bp.LoadBalancers = nil }, `host.arp["first-pool"]`},
 		"another CNI":                 {func(bp *blueprint.Blueprint) { bp.Cluster.CNI = "cilium" }, "host.network_manager"},
 	} {
 		bp := sample()
