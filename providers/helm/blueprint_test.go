@@ -33,7 +33,7 @@ func release(name string, ref blueprint.Chart) blueprint.Release {
 	}
 	return blueprint.Release{
 		Common: blueprint.Common{
-			Addr: schema.BlockAddr{Type: "helm_release", Name: name}, Namespace: name, Timeout: time.Minute,
+			Addr: schema.BlockAddr{Type: "helm_release", Name: name}, Namespace: name, Timeout: 10 * time.Minute,
 			Source: blueprint.Source{Block: at(1), Attrs: map[string]hcl.Range{"chart": at(2), "version": at(3)}},
 		},
 		Name: name, Chart: ref, Values: cty.NullVal(cty.DynamicPseudoType),

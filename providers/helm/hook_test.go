@@ -53,7 +53,7 @@ spec:
 func (w *world) finishJob(namespace, name string) {
 	w.t.Helper()
 	jobs := w.api.client.BatchV1().Jobs(namespace)
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 	defer cancel()
 	must(w.t, poll(ctx, func() error {
 		j, err := jobs.Get(ctx, name, metav1.GetOptions{})

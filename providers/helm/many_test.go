@@ -56,7 +56,7 @@ func callsOfPlan(t *testing.T, objects int) []string {
 		name := fmt.Sprintf("k%d-%d", i, objects)
 		must(t, os.WriteFile(filepath.Join(dir, "all.yaml"), []byte(manifests(name, objects)), 0o600))
 		bp.Kustomizations = append(bp.Kustomizations, blueprint.Kustomization{Path: dir, Common: blueprint.Common{
-			Addr: schema.BlockAddr{Type: "kustomization", Name: name}, Namespace: "default", Timeout: time.Minute,
+			Addr: schema.BlockAddr{Type: "kustomization", Name: name}, Namespace: "default", Timeout: 10 * time.Minute,
 		}})
 	}
 	cs, _ := charts(t)

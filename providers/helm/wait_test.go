@@ -110,14 +110,14 @@ func TestIntegrationNotReady(t *testing.T) {
 // becomeReady applies a release again, whose Deployment becomes ready while it waits.
 func (w *world) becomeReady(r blueprint.Release) {
 	w.t.Helper()
-	r.Timeout = time.Minute
+	r.Timeout = 10 * time.Minute
 	c := w.mustPlan(r)[addr(r)]
 	if c.Reason.Text != "its last change failed" {
 		w.t.Errorf("plan after the failure: %s", c.Reason.Text)
 	}
 	done := w.start(w.t.Context(), c)
 	deployments := w.api.client.AppsV1().Deployments(r.Namespace)
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 	defer cancel()
 	must(w.t, poll(ctx, func() error { // what the controllers would do
 		d, err := deployments.Get(ctx, "web", metav1.GetOptions{})

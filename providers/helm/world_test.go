@@ -48,7 +48,7 @@ func newWorld(t *testing.T, rs ...blueprint.Release) *world {
 		w.shop.put("greeting", v, pack(t, greeting(v)))
 	}
 	cs, _ := charts(t)
-	w.helm = helm.New(w, helm.Options{Charts: cs, ReportEvery: 20 * time.Millisecond, RetryEvery: 20 * time.Millisecond, RemovalTimeout: time.Minute})
+	w.helm = helm.New(w, helm.Options{Charts: cs, ReportEvery: 20 * time.Millisecond, RetryEvery: 20 * time.Millisecond, RemovalTimeout: 10 * time.Minute})
 	w.bp = site(t, rs...)
 	w.bp.Cluster.Name = name(t)
 	return w
@@ -264,7 +264,7 @@ func (w *world) records(r blueprint.Release) []string {
 // eventually waits for a condition.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 	defer cancel()
 	if poll(ctx, func() error {
 		if ok() {

@@ -51,7 +51,7 @@ func (s *site) manifest(name, text string) *blueprint.Manifest {
 }
 
 func common(typ, name string) blueprint.Common {
-	return blueprint.Common{Addr: schema.BlockAddr{Type: typ, Name: name}, Timeout: time.Minute}
+	return blueprint.Common{Addr: schema.BlockAddr{Type: typ, Name: name}, Timeout: 10 * time.Minute}
 }
 
 func (s *site) put(m blueprint.Manifest) *blueprint.Manifest {
