@@ -89,6 +89,29 @@ func (c *conn) isDying(patience time.Duration) bool {
 	}
 }
 
+// answers reports whether the other side still answers: the news of a dead connection may come long after the end of its
+// channels, and a question gets its answer, or none, at once.
+func (c *conn) answers(patience time.Duration) bool {
+	asked := make(chan error, 1)
+	go func() { asked <- c.alive() }()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case err := <-asked:
+		return err == nil
+	case <-c.dead:
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// alive asks for a sign of life. It returns when there is one, or when the connection is lost.
+func (c *conn) alive() error {
+	_, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil)
+	return err
+}
+
 // close ends the connection. The raw connection goes first: after that nothing can block, not even on a network that is cut.
 func (c *conn) close(cause error) {
 	c.blame(cause)
@@ -117,7 +140,7 @@ func (c *conn) keepAlive(every time.Duration) {
 			c.blame(fmt.Errorf("no sign of life for %s", short(3*every)))
 			c.drop()
 		})
-		_, _, err := c.client.SendRequest("keepalive@openssh.com", true, nil)
+		err := c.alive()
 		giveUp.Stop()
 		if err != nil {
 			return // watch sees the death
