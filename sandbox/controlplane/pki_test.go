@@ -3,10 +3,11 @@ package controlplane_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/expertflow/cxha/sandbox/controlplane"
@@ -99,8 +100,8 @@ func FuzzSignRequest(f *testing.F) {
 	})
 }
 
+// It does not run beside others: one of them could take a port between the two choices.
 func TestPortsAreKept(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	first, err := controlplane.ChoosePorts(dir)
 	if err != nil {
@@ -118,24 +119,28 @@ func TestPortsAreKept(t *testing.T) {
 	}
 }
 
-// A port that somebody else has taken since is replaced; the others stay.
+// A port that somebody else has taken since is replaced.
 func TestTakenPortIsReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := controlplane.ChoosePorts(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first.APIServer))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	second, err := controlplane.ChoosePorts(dir)
+	last := controlplane.Ports{APIServer: taken.Addr().(*net.TCPAddr).Port}
+	content, err := json.Marshal(last)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second.APIServer == first.APIServer || second.EtcdClient != first.EtcdClient {
-		t.Errorf("ports: first %v, then %v", first, second)
+	if err := os.WriteFile(filepath.Join(dir, "sandbox-ports.json"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	now, err := controlplane.ChoosePorts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now.APIServer == last.APIServer || now.APIServer == 0 || now.EtcdClient == 0 || now.EtcdPeer == 0 {
+		t.Errorf("ports: first %v, then %v", last, now)
 	}
 }
