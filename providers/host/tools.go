@@ -1,7 +1,6 @@
 package host
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -10,7 +9,6 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/addons"
-	"github.com/expertflow/cxha/providers/answer"
 )
 
 // tools is the kind of the programs that storage needs on a node. They stay when nothing of the blueprint needs them any more:
@@ -59,26 +57,7 @@ func (tools) Question(r providers.Resource) string {
 }
 
 func (tools) Answer(r providers.Resource, reply providers.Reply) (cty.Value, error) {
-	null := cty.NullVal(toolsObject)
-	text, absent, err := answer.Text(r, reply)
-	if err != nil || absent {
-		return null, err
-	}
-	pairs, err := answer.Pairs(text)
-	if err != nil {
-		return null, err
-	}
-	var have []string
-	for _, p := range pairs {
-		if p.Key == "have" {
-			have = append(have, p.Value)
-		}
-	}
-	if len(have) == 0 {
-		return null, nil
-	}
-	slices.Sort(have)
-	return cty.ObjectVal(map[string]cty.Value{"tools": stringList(have)}), nil
+	return listAnswer(r, reply, toolsObject, "tools", "have")
 }
 
 func (tools) Commands(c plans.Change) (*shell.Script, error) {

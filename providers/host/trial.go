@@ -12,7 +12,6 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/addons"
-	"github.com/expertflow/cxha/providers/answer"
 )
 
 // trial is a kind of things that are tried once from a host before the cluster relies on them: that an NFS export works, that
@@ -63,25 +62,7 @@ func (trial) Question(r providers.Resource) string {
 }
 
 func (trial) Answer(r providers.Resource, reply providers.Reply) (cty.Value, error) {
-	null := cty.NullVal(trialObject)
-	text, absent, err := answer.Text(r, reply)
-	if err != nil || absent {
-		return null, err
-	}
-	pairs, err := answer.Pairs(text)
-	if err != nil {
-		return null, err
-	}
-	var tried []string
-	for _, p := range pairs {
-		if p.Key == "tried" {
-			tried = append(tried, p.Value)
-		}
-	}
-	if len(tried) == 0 {
-		return null, nil
-	}
-	return cty.ObjectVal(map[string]cty.Value{"tried": stringList(tried)}), nil
+	return listAnswer(r, reply, trialObject, "tried", "tried")
 }
 
 func (k trial) Commands(c plans.Change) (*shell.Script, error) {
