@@ -26,9 +26,8 @@ type conn struct {
 	tokens chan struct{} // one per session, and one for each that is refused
 }
 
-// deathNotice is how long the news of a dead connection may take: the library ends a connection's channels a moment before
-// it reports the end of the connection itself. It is waited for only to name the cause of a failure.
-const deathNotice = 200 * time.Millisecond
+// lifeSign is how long a host may take to show that it is there after something on its connection has ended.
+const lifeSign = 5 * time.Second
 
 func newConn(client *ssh.Client, raw net.Conn, via *conn, keepAlive time.Duration) *conn {
 	c := &conn{client: client, raw: raw, via: via, dead: make(chan struct{}), tokens: make(chan struct{}, maxSessions)}
@@ -62,7 +61,7 @@ func (c *conn) why() error {
 	c.mu.Lock()
 	cause := c.cause
 	c.mu.Unlock()
-	if errors.Is(cause, errHungUp) && c.via != nil && c.via.isDying(deathNotice) {
+	if errors.Is(cause, errHungUp) && c.via != nil && !c.via.answers(lifeSign) {
 		return fmt.Errorf("the bastion's connection was lost: %w", c.via.why())
 	}
 	return cause
@@ -77,18 +76,6 @@ func (c *conn) isDead() bool {
 	}
 }
 
-// isDying reports whether the connection is dead or is found dead soon.
-func (c *conn) isDying(patience time.Duration) bool {
-	t := time.NewTimer(patience)
-	defer t.Stop()
-	select {
-	case <-c.dead:
-		return true
-	case <-t.C:
-		return false
-	}
-}
-
 // answers reports whether the other side still answers: the news of a dead connection may come long after the end of its
 // channels, and a question gets its answer, or none, at once.
 func (c *conn) answers(patience time.Duration) bool {
@@ -98,7 +85,11 @@ func (c *conn) answers(patience time.Duration) bool {
 	defer t.Stop()
 	select {
 	case err := <-asked:
-		return err == nil
+		if err == nil {
+			return true
+		}
+		<-c.dead // a moment later: then the cause is known
+		return false
 	case <-c.dead:
 		return false
 	case <-t.C:

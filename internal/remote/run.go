@@ -140,7 +140,7 @@ func (h *Host) result(c *conn, x *execution) (providers.Reply, error) {
 	case errors.As(x.err, &exit):
 		reply.Exit = exit.ExitStatus()
 		return reply, h.noSudo(reply)
-	case c.isDying(deathNotice):
+	case !c.answers(lifeSign):
 		return reply, &RunError{Target: h.target, Unknown: x.sent.Load(), Advice: isItUp,
 			Reason: fmt.Sprintf("the connection was lost while commands ran: %v", c.why())}
 	case x.sent.Load():

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 )
 
 // tunnel is a connection that was opened from a host. The library's channels know no deadlines, which HTTP clients need:
@@ -49,9 +48,6 @@ func newTunnel(t Target, c *conn, far net.Conn, addr string) *tunnel {
 	}()
 	return &tunnel{Conn: near, target: t, ssh: c, remote: tunnelAddr(addr)}
 }
-
-// lifeSign is how long a host may take to show that it is there after a tunnel through it has ended.
-const lifeSign = 5 * time.Second
 
 // Read returns io.EOF when the far side closed the connection, and an error when it was the host that got lost.
 func (t *tunnel) Read(p []byte) (int, error) {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/expertflow/cxha/providers/helm"
+	"github.com/expertflow/cxha/providers/providertest"
 )
 
 // TestIntegrationHook also shows that a release which was cut off in its first installation gets the hooks of an installation again.
@@ -55,7 +56,7 @@ func (w *world) finishJob(namespace, name string) {
 	jobs := w.api.client.BatchV1().Jobs(namespace)
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 	defer cancel()
-	must(w.t, poll(ctx, func() error {
+	must(w.t, providertest.Poll(ctx, func() error {
 		j, err := jobs.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
@@ -119,7 +120,7 @@ func (w *world) becomeReady(r blueprint.Release) {
 	deployments := w.api.client.AppsV1().Deployments(r.Namespace)
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 	defer cancel()
-	must(w.t, poll(ctx, func() error { // what the controllers would do
+	must(w.t, providertest.Poll(ctx, func() error { // what the controllers would do
 		d, err := deployments.Get(ctx, "web", metav1.GetOptions{})
 		if err != nil {
 			return err

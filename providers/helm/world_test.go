@@ -21,6 +21,7 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/helm"
+	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -266,7 +267,7 @@ func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Minute)
 	defer cancel()
-	if poll(ctx, func() error {
+	if providertest.Poll(ctx, func() error {
 		if ok() {
 			return nil
 		}

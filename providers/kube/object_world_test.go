@@ -20,6 +20,7 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/kube"
+	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -198,7 +199,7 @@ func playDeployments(t *testing.T, c *kubernetes.Clientset) {
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			err := poll(ctx, func() error {
+			err := providertest.Poll(ctx, func() error {
 				makeReady(ctx, t, c)
 				return errors.New("go on")
 			})
@@ -241,7 +242,7 @@ func playNamespaces(t *testing.T, c *kubernetes.Clientset) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = poll(ctx, func() error { // ends with the context
+		_ = providertest.Poll(ctx, func() error { // ends with the context
 			list, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 			if err != nil {
 				return err

@@ -23,6 +23,7 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/kube"
+	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -336,7 +337,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if poll(ctx, func() error {
+	if providertest.Poll(ctx, func() error {
 		if ok() {
 			return nil
 		}
