@@ -288,8 +288,12 @@ func (r *run) ledger(result *graph.Result[schema.Addr]) *Ledger {
 	for _, c := range r.planned.Plan.Changes {
 		if e, ok := entries[c.Addr]; ok {
 			e.Change, e.Took = c, r.took[c.Addr]
+			entries[c.Addr] = e
 			l.Entries = append(l.Entries, e)
 		}
+	}
+	for _, a := range r.graph.LongestPath(func(a schema.Addr) float64 { return r.took[a].Seconds() }) {
+		l.Longest = append(l.Longest, entries[a])
 	}
 	return l
 }

@@ -66,6 +66,24 @@ func TestSecondPlanIsEmpty(t *testing.T) {
 	}
 }
 
+func TestLongestChain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("a", "cp1", "one")
+	w.file("b", "w1", "two", "a")
+	l := apply(t, w)
+	var got []string
+	for _, e := range l.Longest {
+		got = append(got, e.Change.Addr.Block.Name)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {
+		t.Errorf("longest chain (-want +got):\n%s", diff)
+	}
+	if chain := l.LongestTook(); chain <= 0 || chain > l.Took {
+		t.Errorf("the chain took %s of a run of %s", chain, l.Took)
+	}
+}
+
 func TestPlanChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -32,6 +32,18 @@ type Ledger struct {
 	Entries     []Entry
 	Took        time.Duration
 	Interrupted bool
+
+	// Longest is the chain of changes, each needed by the next, that took longest together: the run cannot be shorter.
+	Longest []Entry
+}
+
+// LongestTook returns how long the changes of the longest chain took together.
+func (l *Ledger) LongestTook() time.Duration {
+	var sum time.Duration
+	for _, e := range l.Longest {
+		sum += e.Took
+	}
+	return sum
 }
 
 // Count returns how many changes ended in that state.

@@ -71,3 +71,30 @@ func (e *Estimate[K]) Remaining() float64 {
 	}
 	return e.rank[e.byRank[e.next]]
 }
+
+// LongestPath returns the path whose nodes cost most together, in the graph's order; of several equally long ones the first. It
+// is empty where nothing costs anything. cost is as in WalkOptions.
+func (g *Graph[K]) LongestPath(cost func(K) float64) []K {
+	rank := g.ranks(cost)
+	var path []int
+	// step goes on with the highest of these nodes.
+	step := func(ids []int) bool {
+		best := -1
+		for _, id := range ids {
+			if rank[id] > 0 && (best < 0 || rank[id] > rank[best]) {
+				best = id
+			}
+		}
+		if best >= 0 {
+			path = append(path, best)
+		}
+		return best >= 0
+	}
+	all := make([]int, g.Len())
+	for id := range all {
+		all[id] = id
+	}
+	for more := step(all); more; more = step(g.needed[path[len(path)-1]]) {
+	}
+	return g.pick(path)
+}

@@ -265,3 +265,23 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("remaining (-want +got):\n%s", diff)
 	}
 }
+
+func TestLongestPath(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		nodes []string
+		want  []key
+	}{
+		"the dearer branch":      {[]string{"c:3 needs b:2", "b:2 needs a", "x:5"}, []key{"a", "b:2", "c:3"}},
+		"one node outweighs all": {[]string{"c:3 needs b:2", "b:2 needs a", "x:9"}, []key{"x:9"}},
+		"the first of equals":    {[]string{"b:2 needs a", "c:2 needs a"}, []key{"a", "b:2"}},
+		"nothing costs anything": {[]string{"b:0 needs a:0"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, mustBuild(t, test.nodes...).LongestPath(minutes)); diff != "" {
+				t.Errorf("path (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -158,6 +158,31 @@ func (p *Printer) ledger(l *engine.Ledger) {
 	}
 	p.printf("%s\n", p.out.bold(fmt.Sprintf("Apply: %d done, %d failed, %d skipped, %d not started in %s.",
 		l.Count(engine.Done), l.Count(engine.Failed), l.Count(engine.Skipped), l.Count(engine.NotStarted), duration(l.Took))))
+	p.longest(l)
+}
+
+// telling is how long a run must be, and which share of it a change must have, to be worth a word about where the time went.
+const (
+	tellingRun   = 2 * time.Second
+	tellingShare = 20
+)
+
+// longest prints where the time of a run went: the chain of changes that it could not be shorter than.
+func (p *Printer) longest(l *engine.Ledger) {
+	if l.Took < tellingRun || len(l.Longest) == 0 {
+		return
+	}
+	var parts []string
+	for _, e := range l.Longest {
+		if e.Took*tellingShare >= l.Took {
+			parts = append(parts, fmt.Sprintf("%s %s", e.Change.Addr, duration(e.Took)))
+		}
+	}
+	more := ""
+	if n := len(l.Longest) - len(parts); n > 0 {
+		more = fmt.Sprintf(" and %d shorter ones", n)
+	}
+	p.printf("%s\n", p.out.dim(fmt.Sprintf("The longest chain of dependencies took %s: %s%s.", duration(l.LongestTook()), strings.Join(parts, ", "), more)))
 }
 
 func skipReason(e engine.Entry) string {

@@ -37,6 +37,13 @@ type ledgerLine struct {
 	Interrupted bool        `json:"interrupted"`
 	Seconds     float64     `json:"seconds"`
 	Entries     []eventLine `json:"entries"`
+	Longest     longestPath `json:"longest_chain"`
+}
+
+// longestPath is the chain of changes that took longest together.
+type longestPath struct {
+	Seconds   float64  `json:"seconds"`
+	Addresses []string `json:"addresses"`
 }
 
 func (p *Printer) runJSON(e engine.Event) {
@@ -70,6 +77,10 @@ func ledgerJSON(l *engine.Ledger) ledgerLine {
 			entry.Because = append(entry.Because, a.String())
 		}
 		line.Entries = append(line.Entries, entry)
+	}
+	line.Longest = longestPath{Seconds: l.LongestTook().Seconds(), Addresses: []string{}}
+	for _, e := range l.Longest {
+		line.Longest.Addresses = append(line.Longest.Addresses, e.Change.Addr.String())
 	}
 	return line
 }
