@@ -231,9 +231,22 @@ func (a *applier) apply(planned *engine.Planned, only map[schema.Addr]bool) (*en
 			return nil, err
 		}
 	}
-	return engine.Apply(a.stop.hard, planned, a.site.session, engine.ApplyOptions{
+	ledger, err := engine.Apply(a.stop.hard, planned, a.site.session, engine.ApplyOptions{
 		Parallel: a.o.parallel, PerHost: a.o.perHost, Only: only, Stop: a.lock.watch(a.stop.soft),
 	})
+	if lost := a.lock.lost(); err == nil && lost != nil && !ledger.Complete() {
+		return nil, stoppedWithoutLock(ledger, lost)
+	}
+	return ledger, err
+}
+
+// stoppedWithoutLock is the end of a run that lost its lock: somebody else may be changing the cluster.
+func stoppedWithoutLock(l *engine.Ledger, lost error) error {
+	code := ExitFailed
+	if l.Count(engine.Done) > 0 {
+		code = ExitPartly
+	}
+	return &exitError{code: code, err: fmt.Errorf("apply: %w; nothing new was started since, and what ran was finished\nfind out who else changes this cluster, then apply again", lost)}
 }
 
 // inventory is a resource that is there once the API is.

@@ -21,6 +21,24 @@ type runLock struct {
 	stop  context.CancelFunc
 }
 
+// keptLock is a lock that is held, and may be lost.
+type keptLock interface {
+	Lost() <-chan struct{}
+	Err() error
+}
+
+// kept are the locks that are held.
+func (l *runLock) kept() []keptLock {
+	var kept []keptLock
+	if l.host != nil {
+		kept = append(kept, l.host)
+	}
+	if l.lease != nil {
+		kept = append(kept, l.lease)
+	}
+	return kept
+}
+
 // releaseTime is how long giving a lock back may take; it expires by itself anyway.
 const releaseTime = 5 * time.Second
 
@@ -49,20 +67,26 @@ func (a *applier) lockAPI() error {
 // watch ends ctx's run when a lock is lost: somebody else may be changing the cluster then.
 func (l *runLock) watch(ctx context.Context) context.Context {
 	ctx, l.stop = context.WithCancel(ctx)
-	watch := func(lost <-chan struct{}) {
-		select {
-		case <-lost:
-			l.stop()
-		case <-ctx.Done():
-		}
-	}
-	if l.host != nil {
-		go watch(l.host.Lost())
-	}
-	if l.lease != nil {
-		go watch(l.lease.Lost())
+	for _, lock := range l.kept() {
+		go func() {
+			select {
+			case <-lock.Lost():
+				l.stop()
+			case <-ctx.Done():
+			}
+		}()
 	}
 	return ctx
+}
+
+// lost returns why a lock was lost; nil while all are kept.
+func (l *runLock) lost() error {
+	for _, lock := range l.kept() {
+		if err := lock.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // release gives the locks back.

@@ -42,6 +42,7 @@ type Lock struct {
 	cancel  context.CancelFunc
 	stopped chan struct{} // closed when the heartbeat has ended
 	lost    chan struct{} // closed when somebody took the lock away
+	why     error         // how, set before that
 }
 
 // Acquire takes the run lock of the host, or returns a *LockedError. Times are the host's own, so clocks need not agree.
@@ -119,22 +120,41 @@ func (l *Lock) keep(ctx context.Context) {
 		}
 		reply, err := l.host.Run(ctx, l.ifOurs(write(l.holder)))
 		if err == nil && reply.Exit == exitLost {
+			l.why = l.taken(strings.TrimSpace(reply.Stdout))
 			close(l.lost)
 			return
 		}
 	}
 }
 
-// ifOurs runs a script in the lock's directory if the lock is still this holder's.
+func (l *Lock) taken(by string) error {
+	if by == "" {
+		return fmt.Errorf("host %s: the run lock was removed", l.name)
+	}
+	return fmt.Errorf("host %s: the run lock was taken by %s", l.name, by)
+}
+
+// ifOurs runs a script in the lock's directory if the lock is still this holder's. Otherwise it prints who has it.
 func (l *Lock) ifOurs(then *shell.Script) *shell.Script {
 	s := new(shell.Script)
 	s.Add("cd %s || exit %s", providers.StateDir, exitLost)
-	s.Add(`[ "$(sed -n 2p run.lock/holder 2>/dev/null)" = %s ] || exit %s`, l.holder, exitLost)
+	s.Add(`holder=$(sed -n 2p run.lock/holder 2>/dev/null)`)
+	s.Add(`[ "$holder" = %s ] || { echo "$holder"; exit %s; }`, l.holder, exitLost)
 	return s.Append(then)
 }
 
-// Lost is closed when somebody else took the lock, which they can once it has expired.
+// Lost is closed when somebody else took the lock, which they can once it has expired; Err tells who.
 func (l *Lock) Lost() <-chan struct{} { return l.lost }
+
+// Err returns why the lock was lost; nil while it is kept.
+func (l *Lock) Err() error {
+	select {
+	case <-l.lost:
+		return l.why
+	default:
+		return nil
+	}
+}
 
 // Release ends the heartbeat and gives the lock back. A lock that cannot be given back expires by itself.
 func (l *Lock) Release(ctx context.Context) error {
