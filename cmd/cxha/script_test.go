@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,10 +40,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// TestIntegrationScripts runs the scripts that need a cluster, each in a sandbox of its own.
+// TestIntegrationScripts runs the scripts that need a cluster, each in a sandbox of its own: of virtual hosts, or of the lab's real
+// ones where CXHA_SANDBOX names bin/cxha-lab.
 func TestIntegrationScripts(t *testing.T) {
 	t.Parallel()
 	binary := sandboxBinary(t)
+	at := placeOf(binary)
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +53,11 @@ func TestIntegrationScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/cluster", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
+			env.Defer(at.enter())
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("GORACE", noRaceSleep)
+			env.Setenv("LIMIT", at.limit)
+			env.Setenv("WEB", webImage)
 			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+filepath.Dir(binary))
 			// Unix sockets have short names: the work directories of tests do not.
 			dir, err := os.MkdirTemp("", "cxha")
@@ -68,6 +74,7 @@ func TestIntegrationScripts(t *testing.T) {
 			})
 			return nil
 		},
+		Condition: at.condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox": func(ts *testscript.TestScript, neg bool, args []string) { runSandbox(ts, binary, neg, args) },
 			"host":    func(ts *testscript.TestScript, neg bool, args []string) { runHost(ts, binary, neg, args) },
@@ -97,12 +104,19 @@ func sandboxBinary(t *testing.T) string {
 	if _, err := os.Stat(binary); err != nil {
 		t.Fatalf("the sandbox is not built: %v; run make build", err)
 	}
+	if isLab(binary) && (runtime.GOOS != "linux" || os.Geteuid() != 0) {
+		t.Skip("the lab needs root on Linux")
+	}
 	return binary
 }
 
 func stopSandbox(binary, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "blueprint")); err == nil {
-		if out, err := exec.Command(binary, "down", "--dir", dir).CombinedOutput(); err != nil {
+		args := []string{"down", "--dir", dir}
+		if isLab(binary) { // it keeps its files otherwise
+			args = append(args, "--wipe")
+		}
+		if out, err := exec.Command(binary, args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("sandbox down: %w\n%s", err, out)
 		}
 	}

@@ -8,11 +8,11 @@ cluster "cx" {
 }
 
 site "a" {
-  subnets = ["10.10.1.0/24"]
+  subnets = ["10.10.1.0/24", "10.10.3.0/24"] # the second one reaches over both sites
 }
 
 site "b" {
-  subnets = ["10.10.2.0/24"]
+  subnets = ["10.10.2.0/24", "10.10.3.0/24"]
 }
 
 control_plane "cp1" {
@@ -44,12 +44,13 @@ worker "extra" {
   labels   = local.labels
 }
 
-# Step 2 of the guide. The address must be free; cxha asks by ARP before it makes the pool.
+# Step 2 of the guide. The address lies in the network that both sites share, in which every worker has an address of its own. It must
+# be free; cxha asks by ARP before it makes the pool.
 load_balancer "metallb" {
   repository = var.charts.repository
 
   pool "first-pool" {
-    addresses = ["10.10.1.50/32"]
+    addresses = ["10.10.3.50/32"]
   }
 
   l2 "example" {
@@ -61,7 +62,7 @@ load_balancer "metallb" {
 # Step 3 of the guide.
 ingress "nginx" {
   repository = var.charts.repository
-  address    = "10.10.1.50"
+  address    = "10.10.3.50"
   values     = { controller = { allowSnippetAnnotations = true } }
 }
 

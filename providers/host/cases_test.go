@@ -83,7 +83,11 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 	tools.Drifts = map[string]string{"service stopped": unit("iscsid", "inactive", "enabled")}
 	nfs.Drifts = map[string]string{"record gone": "rm -r /var/lib/cxha/trials\n"}
 	arp.Prepare = "mkdir -p run/neighbours\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.11\n"
-	arp.Drifts = map[string]string{"record gone, and announced": "rm -r /var/lib/cxha/trials\nmkdir -p run/neighbours\necho 02:00:00:00:00:11 > run/neighbours/10.10.1.50\n"}
+	const again = "rm -r /var/lib/cxha/trials\nmkdir -p run/neighbours\n"
+	arp.Drifts = map[string]string{
+		"record gone, and announced":                        again + "echo 02:00:00:00:00:11 > run/neighbours/10.10.1.50\n",
+		"record gone, and announced from another interface": again + "echo 02:00:00:00:03:12 > run/neighbours/10.10.1.50\necho '-A KUBE-SERVICES -d 10.10.1.50/32 -j KUBE-EXT-X' > run/iptables\n",
+	}
 	secret.Uncut, empty.Uncut = true, true
 	secret.Drifts = map[string]string{"content": "echo other > /srv/secret\n"}
 	return map[string]providertest.HostCase{

@@ -108,10 +108,13 @@ func arpSubject(c addons.ARPCheck) []string {
 	return append([]string{strings.Join(c.Addresses, " ")}, strings.Join(c.Nodes, " "))
 }
 
-// tryARP asks for every address. One for which a node of the cluster answers is announced by the load balancer already, such as
-// after the record was lost.
+// tryARP asks for every address. One that the cluster has already, such as after the record was lost or a node was added, is
+// told from one of somebody else in two ways: a node is known to answer with that hardware address; or kube-proxy on this host has
+// rules for the address, because it is a Service's. The second is needed where nodes have another network for such addresses: what
+// their interfaces there are is not known here.
 func tryARP(s *shell.Script, subject []string) {
 	s.Add(`cxha_mac() { ping -c 1 -W 1 "$1" > /dev/null 2>&1 || true; ip neigh show "$1" | sed -n 's/.* lladdr \([^ ]*\) .*/\1/p'; }`)
+	s.Add(`cxha_served() { { iptables-save; nft list ruleset; ipvsadm -L -n; } 2> /dev/null | grep -q -w -F "$1"; }`)
 	s.Add(`cxha_own=$(cat /sys/class/net/*/address 2> /dev/null || true)`)
 	s.Add("for cxha_node in %s; do", shell.Raw(words(subject[1])))
 	s.Add(`  cxha_own="$cxha_own $(cxha_mac "$cxha_node")"`)
@@ -120,7 +123,7 @@ func tryARP(s *shell.Script, subject []string) {
 	s.Add(`  ip neigh flush to "$cxha_address" > /dev/null 2>&1 || true`)
 	s.Add(`  cxha_who=$(cxha_mac "$cxha_address")`)
 	s.Add(`  case " "$(echo $cxha_own)" " in *" ${cxha_who:-nobody} "*) cxha_who= ;; esac`)
-	s.Add(`  if [ -n "$cxha_who" ]; then echo "$cxha_address is in use: $cxha_who answers ARP for it. Give the pool an address that is free." >&2; exit 1; fi`)
+	s.Add(`  if [ -n "$cxha_who" ] && ! cxha_served "$cxha_address"; then echo "$cxha_address is in use: $cxha_who answers ARP for it. Give the pool an address that is free." >&2; exit 1; fi`)
 	s.Add("done")
 }
 

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// mergeArguments lays extra arguments, "name=value" as in RKE2's *-arg options, over the defaults. A name that is given
+// MergeArguments lays extra arguments, "name=value" as in RKE2's *-arg options, over the defaults. A name that is given
 // once replaces the default, one that is given more often is passed on as often; "name+=value" appends to the default list.
 // The result is sorted by name: --name=value.
-func mergeArguments(defaults map[string]string, extra []string) ([]string, error) {
+func MergeArguments(defaults map[string]string, extra []string) ([]string, error) {
 	values := map[string][]string{}
 	for name, value := range defaults {
 		values[name] = []string{value}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,35 +24,53 @@ type Component struct {
 	err     error // set before done is closed
 }
 
-// startComponent starts `component NAME ARGS` of this very program, in a process group of its own, with its output in log.
-func startComponent(name, log string, args []string) (*Component, error) {
+// Process is a child process of the daemon.
+type Process struct {
+	Name string
+	Log  string // the file that its output is appended to
+	Path string // the program
+	Args []string
+	Env  []string // besides the daemon's own
+}
+
+// StartComponent starts `component NAME ARGS` of this very program with its output in a log file. To ps it is NAME.
+func StartComponent(name, log string, args []string) (*Component, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", name, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(log), 0o700); err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, err)
+	// kwok would read the user's own ~/.kwok otherwise.
+	env := []string{"KWOK_WORKDIR=" + filepath.Dir(log)}
+	return StartProcess(Process{Name: name, Log: log, Path: program, Args: append([]string{Subcommand, name}, args...), Env: env})
+}
+
+// StartProcess starts a child in a process group of its own. To ps it has its short name, which RKE2's unit files look for.
+func StartProcess(process Process) (*Component, error) {
+	if err := os.MkdirAll(filepath.Dir(process.Log), 0o700); err != nil {
+		return nil, fmt.Errorf("component %s: %w", process.Name, err)
 	}
-	output, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	output, err := os.OpenFile(process.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, err)
+		return nil, fmt.Errorf("component %s: %w", process.Name, err)
 	}
 	defer output.Close() // the child has its own descriptor
 
-	command := exec.Command(program, append([]string{Subcommand, name}, args...)...)
-	command.Dir = filepath.Dir(log)
-	// kwok would read the user's own ~/.kwok otherwise.
-	command.Env = append(os.Environ(), "KWOK_WORKDIR="+command.Dir)
+	command := exec.Command(process.Path, process.Args...)
+	command.Args[0] = process.Name
+	command.Dir = filepath.Dir(process.Log)
+	// The daemon alone tells systemd when it is ready.
+	environment := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "NOTIFY_SOCKET=") })
+	command.Env = append(environment, process.Env...)
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = childAttributes()
 	stdin, err := command.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, err)
+		return nil, fmt.Errorf("component %s: %w", process.Name, err)
 	}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("component %s: %w", name, errors.Join(err, stdin.Close()))
+		return nil, fmt.Errorf("component %s: %w", process.Name, errors.Join(err, stdin.Close()))
 	}
-	component := &Component{name: name, log: log, command: command, stdin: stdin, done: make(chan struct{})}
+	component := &Component{name: process.Name, log: process.Log, command: command, stdin: stdin, done: make(chan struct{})}
 	go func() {
 		component.err = command.Wait()
 		close(component.done)

@@ -30,6 +30,9 @@ type Options struct {
 	ServingNames []string
 	ServiceCIDR  netip.Prefix
 	ClusterCIDR  netip.Prefix
+	// Direct makes everything listen where RKE2's does: the API server on port 6443 of all addresses, etcd on 2379, 2380 and 2381, and
+	// the API server calls kubelets, pods and Services by itself. Without it all is on free loopback ports.
+	Direct bool
 	// The *Args are "name=value" and override the defaults: RKE2's *-arg options.
 	EtcdArgs              []string
 	APIServerArgs         []string
@@ -60,9 +63,11 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := choosePorts(options.Dir)
-	if err != nil {
-		return nil, err
+	ports := Ports{APIServer: 6443, EtcdClient: 2379, EtcdPeer: 2380}
+	if !options.Direct {
+		if ports, err = choosePorts(options.Dir); err != nil {
+			return nil, err
+		}
 	}
 	c := &ControlPlane{PKI: pki, Ports: ports, options: options, failed: make(chan error, 1)}
 	if err := c.issueCertificates(); err != nil {
@@ -99,11 +104,11 @@ func (c *ControlPlane) start(ctx context.Context) error {
 }
 
 func (c *ControlPlane) launch(name string, defaults map[string]string, extra []string) error {
-	arguments, err := mergeArguments(defaults, extra)
+	arguments, err := MergeArguments(defaults, extra)
 	if err != nil {
 		return fmt.Errorf("component %s: %w", name, err)
 	}
-	component, err := startComponent(name, filepath.Join(c.options.Dir, "logs", name+".log"), arguments)
+	component, err := StartComponent(name, filepath.Join(c.options.Dir, "logs", name+".log"), arguments)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package controlplane
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -27,9 +29,11 @@ func (c *ControlPlane) issueCertificates() error {
 		{c.PKI.ServerCA, "serving-kube-apiserver", serving},
 		{c.PKI.ClientCA, "client-admin", Leaf{CommonName: "system:admin", Organizations: []string{"system:masters"}}},
 		{c.PKI.ClientCA, "client-controller", Leaf{CommonName: "system:kube-controller-manager"}},
-		{c.PKI.ClientCA, "client-kube-apiserver", Leaf{CommonName: "system:apiserver"}},
+		{c.PKI.ClientCA, "client-kube-apiserver", Leaf{CommonName: "system:apiserver", Organizations: []string{"system:masters"}}},
 		{c.PKI.ClientCA, "client-scheduler", Leaf{CommonName: "system:kube-scheduler"}},
-		{c.PKI.EtcdCA, "etcd/server-client", Leaf{CommonName: "etcd-server", DNSNames: []string{"localhost"}, IPs: loopback}},
+		{c.PKI.EtcdCA, "etcd/server-client", Leaf{
+			CommonName: "etcd-server", DNSNames: []string{"localhost"}, IPs: append(loopback, net.IP(c.options.NodeIP.AsSlice())),
+		}},
 		{c.PKI.EtcdCA, "etcd/client", Leaf{CommonName: "etcd-client"}},
 	} {
 		if err := c.PKI.Ensure(certificate.authority, certificate.name, certificate.leaf); err != nil {
@@ -105,16 +109,34 @@ func (c *ControlPlane) etcdURL() string {
 }
 
 func (c *ControlPlane) etcdDefaults() map[string]string {
-	return map[string]string{
-		"data-dir":                   filepath.Join(c.options.Dir, "db", "etcd"),
-		"name":                       c.options.NodeName,
-		"listen-client-url":          c.etcdURL(),
-		"listen-peer-url":            fmt.Sprintf("http://127.0.0.1:%d", c.Ports.EtcdPeer),
-		"initial-advertise-peer-url": fmt.Sprintf("http://%s", netip.AddrPortFrom(c.options.NodeIP, 2380)),
-		"cert-file":                  c.PKI.Path("etcd/server-client.crt"),
-		"key-file":                   c.PKI.Path("etcd/server-client.key"),
-		"trusted-ca-file":            c.PKI.Path("etcd/server-ca.crt"),
+	peer := netip.AddrPortFrom(c.options.NodeIP, 2380)
+	arguments := map[string]string{
+		"data-dir":                    filepath.Join(c.options.Dir, "db", "etcd"),
+		"name":                        c.options.NodeName,
+		"listen-client-urls":          c.etcdURL(),
+		"advertise-client-urls":       c.etcdURL(),
+		"listen-peer-urls":            fmt.Sprintf("http://127.0.0.1:%d", c.Ports.EtcdPeer),
+		"initial-advertise-peer-urls": fmt.Sprintf("http://%s", peer),
+		"cert-file":                   c.PKI.Path("etcd/server-client.crt"),
+		"key-file":                    c.PKI.Path("etcd/server-client.key"),
+		"trusted-ca-file":             c.PKI.Path("etcd/server-ca.crt"),
 	}
+	if !c.options.Direct {
+		return arguments
+	}
+	client := fmt.Sprintf("https://%s", netip.AddrPortFrom(c.options.NodeIP, uint16(c.Ports.EtcdClient)))
+	maps.Copy(arguments, map[string]string{
+		"listen-client-urls":          c.etcdURL() + "," + client,
+		"advertise-client-urls":       client,
+		"listen-peer-urls":            fmt.Sprintf("https://127.0.0.1:%d,https://%s", c.Ports.EtcdPeer, peer),
+		"initial-advertise-peer-urls": fmt.Sprintf("https://%s", peer),
+		"listen-metrics-urls":         "http://127.0.0.1:2381",
+		// RKE2 has an authority of its own for peers; with one member there is nobody to tell apart.
+		"peer-cert-file":       c.PKI.Path("etcd/server-client.crt"),
+		"peer-key-file":        c.PKI.Path("etcd/server-client.key"),
+		"peer-trusted-ca-file": c.PKI.Path("etcd/server-ca.crt"),
+	})
+	return arguments
 }
 
 func (c *ControlPlane) apiServerDefaults() map[string]string {
@@ -143,6 +165,15 @@ func (c *ControlPlane) apiServerDefaults() map[string]string {
 	if c.egress != nil {
 		arguments["egress-selector-config-file"] = c.egressFile()
 	}
+	if c.options.Direct {
+		maps.Copy(arguments, map[string]string{
+			"bind-address":                    "0.0.0.0",
+			"kubelet-certificate-authority":   c.PKI.Path("server-ca.crt"),
+			"kubelet-client-certificate":      c.PKI.Path("client-kube-apiserver.crt"),
+			"kubelet-client-key":              c.PKI.Path("client-kube-apiserver.key"),
+			"kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
+		})
+	}
 	return arguments
 }
 
@@ -160,7 +191,8 @@ func (c *ControlPlane) controllerManagerDefaults() map[string]string {
 		"leader-elect":                     "false",
 		"profiling":                        "false",
 		"root-ca-file":                     c.PKI.Path("server-ca.crt"),
-		"secure-port":                      "0", // nothing on this machine asks for it
+		"secure-port":                      c.statusPort(10257),
+		"cert-dir":                         c.PKI.Path("kube-controller-manager"),
 		"service-account-private-key-file": c.PKI.Path("service.key"),
 		"service-cluster-ip-range":         c.options.ServiceCIDR.String(),
 		"use-service-account-credentials":  "true",
@@ -172,8 +204,18 @@ func (c *ControlPlane) schedulerDefaults() map[string]string {
 		"kubeconfig":   c.kubeconfigFile("scheduler"),
 		"leader-elect": "false",
 		"profiling":    "false",
-		"secure-port":  "0", // nothing on this machine asks for it
+		"bind-address": "127.0.0.1",
+		"secure-port":  c.statusPort(10259),
+		"cert-dir":     c.PKI.Path("kube-scheduler"),
 	}
+}
+
+// statusPort is a component's own port for health and metrics: on the sandbox's computer nothing asks for it.
+func (c *ControlPlane) statusPort(port int) string {
+	if c.options.Direct {
+		return strconv.Itoa(port)
+	}
+	return "0"
 }
 
 // unversioned is the configuration of a client that asks for paths outside of the API groups.

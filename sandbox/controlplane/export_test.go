@@ -2,6 +2,7 @@ package controlplane
 
 // Inner parts with formats of their own, for their tests.
 var (
-	MergeArguments = mergeArguments
-	ChoosePorts    = choosePorts
+	ChoosePorts = choosePorts
+	EtcdConfig  = etcdConfig
+	ParseURLs   = parseURLs
 )

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -32,22 +33,23 @@ const (
 	Kwok              = "kwok"
 )
 
-// Main runs the component named by the first argument until it ends and returns its exit code.
+// Run is a component's main: its result is the exit code.
+type Run func(args []string) int
+
+// Main runs the component named by the first argument until it ends and returns its exit code. A program can have more components
+// than the control plane's.
 // The process dies as soon as its standard input is closed: the parent holds the other end, so that no component outlives it.
-func Main(args []string) int {
-	components := map[string]func(args []string) int{
+func Main(args []string, more map[string]Run) int {
+	components := map[string]Run{
 		Etcd:              runEtcd,
 		APIServer:         kubernetesComponent(apiserver.NewAPIServerCommand),
 		ControllerManager: kubernetesComponent(controllermanager.NewControllerManagerCommand),
 		Scheduler:         kubernetesComponent(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 		Kwok:              runKwok,
 	}
+	maps.Copy(components, more)
 	if len(args) == 0 || components[args[0]] == nil {
-		names := make([]string, 0, len(components))
-		for name := range components {
-			names = append(names, name)
-		}
-		slices.Sort(names)
+		names := slices.Sorted(maps.Keys(components))
 		fmt.Fprintf(os.Stderr, "usage: %s %s\n", Subcommand, strings.Join(names, "|"))
 		return 2
 	}
@@ -56,7 +58,7 @@ func Main(args []string) int {
 		// The components live for minutes on machines with few cores: memory is cheaper here than a fifth of the CPU time.
 		debug.SetGCPercent(400)
 	}
-	if err := setVersion(); err != nil {
+	if err := SayVersion(Version); err != nil {
 		fmt.Fprintf(os.Stderr, "component: %v\n", err)
 		return 1
 	}
@@ -80,7 +82,7 @@ func dieWithParent(stdin io.Reader) {
 	}
 }
 
-func kubernetesComponent(newCommand func() *cobra.Command) func(args []string) int {
+func kubernetesComponent(newCommand func() *cobra.Command) Run {
 	return func(args []string) int {
 		command := newCommand()
 		command.SetArgs(args)

@@ -32,7 +32,7 @@ func StartNode(options NodeOptions) (*Component, error) {
 	if err := writeFile(stages, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("node %s: %w", options.NodeName, err)
 	}
-	return startComponent(Kwok, filepath.Join(options.Dir, "kwok.log"), []string{
+	return StartComponent(Kwok, filepath.Join(options.Dir, "kwok.log"), []string{
 		"--config=" + stages,
 		"--kubeconfig=" + options.Kubeconfig,
 		"--manage-single-node=" + options.NodeName,

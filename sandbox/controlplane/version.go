@@ -15,8 +15,8 @@ const Version = "v1.36.3"
 //go:linkname builtVersion k8s.io/component-base/version.gitVersion
 var builtVersion string
 
-// setVersion makes the components say their version.
-func setVersion() error {
-	builtVersion = Version
-	return version.SetDynamicVersion(Version)
+// SayVersion makes this process' Kubernetes components say that they are of a version.
+func SayVersion(said string) error {
+	builtVersion = said
+	return version.SetDynamicVersion(said)
 }

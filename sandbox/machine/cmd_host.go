@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 )
 
@@ -135,28 +136,40 @@ func cmdIP(_ context.Context, p *Process) int {
 	case strings.HasPrefix("neighbour", words[0]) || strings.HasPrefix("neighbor", words[0]):
 		return cmdNeigh(p, words[1:])
 	case strings.HasPrefix("route", words[0]):
-		for _, a := range p.Machine.net.Addrs() {
-			if prefix, err := a.Prefix(24); err == nil {
-				p.printf("default via %s dev eth0\n%s dev eth0 proto kernel scope link src %s\n", prefix.Addr().Next(), prefix, a)
-			}
-		}
+		showRoutes(p)
 		return 0
 	}
 	return p.fail("Object \"%s\" is unknown to the sandbox", words[0])
 }
 
+// showRoutes has the site's router, at .254, as the way to everywhere else.
+func showRoutes(p *Process) {
+	for n, a := range p.Machine.net.Addrs() {
+		prefix, err := a.Prefix(24)
+		if err != nil {
+			continue
+		}
+		if n == 0 {
+			router := prefix.Addr().As4()
+			router[3] = 254
+			p.printf("default via %s dev eth0\n", netip.AddrFrom4(router))
+		}
+		p.printf("%s dev eth%d proto kernel scope link src %s\n", prefix, n, a)
+	}
+}
+
+// showAddrs has an interface of its own for each address.
 func showAddrs(p *Process, oneLine bool) {
 	if oneLine {
 		p.printf("1: lo    inet 127.0.0.1/8 scope host lo\n")
 	} else {
 		p.printf("1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536\n    inet 127.0.0.1/8 scope host lo\n")
-		p.printf("2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n")
 	}
-	for _, a := range p.Machine.net.Addrs() {
+	for n, a := range p.Machine.net.Addrs() {
 		if oneLine {
-			p.printf("2: eth0    inet %s/24 scope global eth0\n", a)
+			p.printf("%d: eth%d    inet %s/24 scope global eth%d\n", n+2, n, a, n)
 		} else {
-			p.printf("    inet %s/24 scope global eth0\n", a)
+			p.printf("%d: eth%d: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n    inet %s/24 scope global eth%d\n", n+2, n, a, n)
 		}
 	}
 }

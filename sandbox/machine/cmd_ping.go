@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -137,10 +138,20 @@ func cmdNeigh(p *Process, words []string) int {
 		switch hardware := table[addr]; {
 		case only.IsValid() && addr != only:
 		case hardware == "":
-			p.printf("%s dev eth0 FAILED\n", addr)
+			p.printf("%s dev %s FAILED\n", addr, m.device(addr))
 		default:
-			p.printf("%s dev eth0 lladdr %s REACHABLE\n", addr, hardware)
+			p.printf("%s dev %s lladdr %s REACHABLE\n", addr, m.device(addr), hardware)
 		}
 	}
 	return 0
+}
+
+// device is the interface through which an address is asked for: the one in its network, or the first.
+func (m *Machine) device(addr netip.Addr) string {
+	for n, own := range m.net.Addrs() {
+		if prefix, err := own.Prefix(24); err == nil && prefix.Contains(addr) {
+			return fmt.Sprintf("eth%d", n)
+		}
+	}
+	return "eth0"
 }

@@ -226,7 +226,7 @@ func (s *Systemd) Properties(unit string) map[string]string {
 		"Id": name, "Names": name, "ActiveState": stateInactive, "SubState": "dead", "Result": "success", "ExecMainStatus": "0",
 		"NRestarts": "0", "InvocationID": "", "ActiveEnterTimestamp": "", "MainPID": "0", "NeedDaemonReload": "no",
 		"LoadState": "loaded", "UnitFileState": "", "FragmentPath": "", "Description": name, "Type": "",
-		"ActiveEnterTimestampMonotonic": "0", "DropInPaths": "", "ConditionResult": "yes",
+		"ActiveEnterTimestampMonotonic": "0", "DropInPaths": "", "ConditionResult": "yes", "Restart": "", "TimeoutStartUSec": "",
 	}
 	d, err := s.machine.loadUnit(name)
 	p["UnitFileState"] = s.linkState(d, err)
@@ -242,6 +242,7 @@ func (s *Systemd) Properties(unit string) map[string]string {
 		p["LoadState"] = "bad-setting"
 	case d != nil:
 		p["FragmentPath"], p["Description"], p["Type"] = d.path, d.description, d.kind
+		p["Restart"], p["TimeoutStartUSec"] = d.restart, timeSpan(d.startTimeout)
 	}
 	if u == nil {
 		return p

@@ -282,6 +282,17 @@ systemctl show -p NeedDaemonReload --value app-server; systemctl daemon-reload; 
 	}
 }
 
+func TestRulesOfUnitsAreShown(t *testing.T) {
+	t.Parallel()
+	_, client := host(t, withDaemon(newDaemon()))
+	r := script(t, client, `systemctl show -p Restart,TimeoutStartUSec app-server
+mkdir -p /etc/systemd/system/app-agent.service.d; printf '[Service]\nTimeoutStartSec=90\nRestart=no\n' > /etc/systemd/system/app-agent.service.d/x.conf
+systemctl daemon-reload; systemctl show -p Restart,TimeoutStartUSec app-agent`)
+	if want := "Restart=always\nTimeoutStartUSec=infinity\nRestart=no\nTimeoutStartUSec=1min 30s\n"; r.stdout != want {
+		t.Errorf("got %+v, want %q", r, want)
+	}
+}
+
 func TestReload(t *testing.T) {
 	t.Parallel()
 	_, client := host(t, func(o *machine.Options) { o.NetworkManager = true })

@@ -287,3 +287,20 @@ func parseSpan(s string) (time.Duration, error) {
 	}
 	return total, nil
 }
+
+// timeSpan writes a limit of time as systemctl shows it, such as 1min 30s; 0 is no limit.
+func timeSpan(d time.Duration) string {
+	if d == 0 {
+		return "infinity"
+	}
+	var parts []string
+	for _, u := range []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}, {"us", time.Microsecond}} {
+		if n := d / u.size; n > 0 {
+			parts, d = append(parts, strconv.Itoa(int(n))+u.name), d%u.size
+		}
+	}
+	return strings.Join(parts, " ")
+}

@@ -95,47 +95,18 @@ func TestReleaseFitsItsSum(t *testing.T) {
 	if want := hex.EncodeToString(digest[:]) + "  rke2.linux-amd64.tar.gz\n"; string(sums) != want {
 		t.Errorf("sums: got %q, want %q", sums, want)
 	}
-	again, err := mirror.Tarball(stable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(again, tarball) {
+	if _, again := get(t, newServer(t), base+mirror.TarballName("amd64")); !bytes.Equal(again, tarball) {
 		t.Error("two tarballs of one version differ")
 	}
-	other, err := mirror.Tarball("v1.36.3+rke2r1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Equal(other, tarball) {
+	if _, other := get(t, server, "/releases/download/v1.36.3%2Brke2r1/"+mirror.TarballName("amd64")); bytes.Equal(other, tarball) {
 		t.Error("tarballs of two versions are equal")
 	}
 }
 
 func TestTarballLayout(t *testing.T) {
 	t.Parallel()
-	tarball, err := mirror.Tarball(stable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	modes, contents := map[string]int64{}, map[string]string{}
-	zipped, err := gzip.NewReader(bytes.NewReader(tarball))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for archive := tar.NewReader(zipped); ; {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(archive)
-		if err != nil {
-			t.Fatal(err)
-		}
-		modes[header.Name], contents[header.Name] = header.Mode, string(content)
-	}
+	_, tarball := get(t, newServer(t), "/releases/download/v1.35.7%2Brke2r1/"+mirror.TarballName("amd64"))
+	modes, contents := unpack(t, tarball)
 	want := map[string]int64{
 		"bin/rke2": 0o755, "bin/rke2-killall.sh": 0o755, "bin/rke2-uninstall.sh": 0o755,
 		"lib/systemd/system/rke2-server.service": 0o644, "lib/systemd/system/rke2-server.env": 0o644,
@@ -151,5 +122,29 @@ func TestTarballLayout(t *testing.T) {
 	if unit := contents["lib/systemd/system/rke2-agent.service"]; !strings.Contains(unit, "ExecStart=/usr/local/bin/rke2 agent\n") ||
 		!strings.Contains(unit, "is-active --quiet rke2-server.service") {
 		t.Errorf("rke2-agent.service:\n%s", unit)
+	}
+}
+
+// unpack reads a tarball: modes and contents by name.
+func unpack(t *testing.T, tarball []byte) (modes map[string]int64, contents map[string]string) {
+	t.Helper()
+	modes, contents = map[string]int64{}, map[string]string{}
+	zipped, err := gzip.NewReader(bytes.NewReader(tarball))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for archive := tar.NewReader(zipped); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return modes, contents
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		modes[header.Name], contents[header.Name] = header.Mode, string(content)
 	}
 }

@@ -4,10 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -32,10 +31,7 @@ func Channels() map[string]string {
 	}
 }
 
-// Architectures are those that there are releases for, in Go's and RKE2's words.
-func Architectures() []string { return []string{"amd64", "arm64"} }
-
-// TarballName is the name of a release's tarball.
+// TarballName is the name of a release's tarball for an architecture in Go's and RKE2's words.
 func TarballName(arch string) string { return "rke2.linux-" + arch + ".tar.gz" }
 
 // SumsName is the name of the file with a release's sums.
@@ -44,57 +40,78 @@ func SumsName(arch string) string { return "sha256sum-" + arch + ".txt" }
 // released is the time of every file in a tarball, so that a release always has the same sum.
 func released() time.Time { return time.Date(2026, time.August, 4, 0, 0, 0, 0, time.UTC) }
 
-// Tarball makes the tarball of a version in RKE2's layout, relative to the prefix that it is unpacked in. The same version
-// gives the same bytes. bin/rke2 is a text file that names the sandbox's program and the version.
-func Tarball(version string) ([]byte, error) {
-	contents, err := contents(version)
-	if err != nil {
-		return nil, err
+// content is one file of a tarball.
+type content struct {
+	size int64
+	open func() (io.ReadCloser, error)
+}
+
+func inMemory(data []byte) content {
+	return content{int64(len(data)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+}
+
+// isProgram tells whether a file of the tarball is executable.
+func isProgram(name string) bool {
+	for _, directory := range []string{"bin/", "share/rke2/runtime/", "share/rke2/cni/"} {
+		if strings.HasPrefix(name, directory) {
+			return true
+		}
 	}
-	var compressed bytes.Buffer
-	zipper := gzip.NewWriter(&compressed)
+	return false
+}
+
+// writeTarball writes the files in RKE2's layout, relative to the prefix that it is unpacked in. The same files give the same bytes.
+func writeTarball(w io.Writer, contents map[string]content) error {
+	zipper, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
 	archive := tar.NewWriter(zipper)
 	for _, name := range slices.Sorted(maps.Keys(contents)) {
-		header := &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(contents[name])), ModTime: released(), Format: tar.FormatUSTAR}
-		if strings.HasPrefix(name, "bin/") {
-			header.Mode = 0o755
-		}
-		if err := archive.WriteHeader(header); err != nil {
-			return nil, err
-		}
-		if _, err := archive.Write(contents[name]); err != nil {
-			return nil, err
+		if err := writeFile(archive, name, contents[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if err := archive.Close(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := zipper.Close(); err != nil {
-		return nil, err
-	}
-	return compressed.Bytes(), nil
+	return zipper.Close()
 }
 
-func contents(version string) (map[string][]byte, error) {
-	const units = "lib/systemd/system/"
-	contents := map[string][]byte{
-		"bin/rke2":                        fmt.Appendf(nil, "#!cxha-sandbox rke2\nversion %s\n", version),
-		units + "rke2-server.env":         []byte("HOME=/root\n"),
-		units + "rke2-agent.env":          []byte("HOME=/root\n"),
-		"share/rke2/LICENSE.txt":          []byte("This is the cxha sandbox's stand-in for RKE2, made by its release mirror.\n"),
-		"bin/rke2-killall.sh":             nil,
-		"bin/rke2-uninstall.sh":           nil,
-		"share/rke2/rke2-cis-sysctl.conf": nil,
+func writeFile(archive *tar.Writer, name string, file content) error {
+	header := &tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: file.size, ModTime: released(), Format: tar.FormatUSTAR}
+	if isProgram(name) {
+		header.Mode = 0o755
 	}
-	for name, content := range contents {
-		if content != nil {
-			continue
-		}
-		data, err := fs.ReadFile(files, "files/"+name[strings.LastIndex(name, "/")+1:])
+	if err := archive.WriteHeader(header); err != nil {
+		return err
+	}
+	in, err := file.open()
+	if err != nil {
+		return err
+	}
+	defer in.Close() // only read from
+	_, err = io.Copy(archive, in)
+	return err
+}
+
+// common are the files that a release has on every kind of host. Scripts are those in a directory of [files].
+func common(scripts string) (map[string]content, error) {
+	const units = "lib/systemd/system/"
+	contents := map[string]content{
+		units + "rke2-server.env": inMemory([]byte("HOME=/root\n")),
+		units + "rke2-agent.env":  inMemory([]byte("HOME=/root\n")),
+		"share/rke2/LICENSE.txt":  inMemory([]byte("This is the cxha sandbox's stand-in for RKE2, made by its release mirror.\n")),
+	}
+	for name, file := range map[string]string{
+		"bin/rke2-killall.sh": scripts + "/rke2-killall.sh", "bin/rke2-uninstall.sh": scripts + "/rke2-uninstall.sh",
+		"share/rke2/rke2-cis-sysctl.conf": "rke2-cis-sysctl.conf",
+	} {
+		data, err := fs.ReadFile(files, "files/"+file)
 		if err != nil {
 			return nil, err
 		}
-		contents[name] = data
+		contents[name] = inMemory(data)
 	}
 	unit, err := template.ParseFS(files, "files/rke2.service.tmpl")
 	if err != nil {
@@ -102,20 +119,20 @@ func contents(version string) (map[string][]byte, error) {
 	}
 	for role, other := range map[string]string{"server": "agent", "agent": "server"} {
 		var text bytes.Buffer
-		if err := unit.Execute(&text, struct{ Role, Other string }{role, other}); err != nil {
+		data := struct {
+			Role, Other string
+			Containerd  bool
+		}{role, other, scripts == hostScripts}
+		if err := unit.Execute(&text, data); err != nil {
 			return nil, err
 		}
-		contents[units+"rke2-"+role+".service"] = text.Bytes()
+		contents[units+"rke2-"+role+".service"] = inMemory(text.Bytes())
 	}
 	return contents, nil
 }
 
-// sums is the file of sums of one architecture, in the form of sha256sum.
-func sums(version, arch string) ([]byte, error) {
-	tarball, err := Tarball(version)
-	if err != nil {
-		return nil, err
-	}
-	digest := sha256.Sum256(tarball)
-	return fmt.Appendf(nil, "%s  %s\n", hex.EncodeToString(digest[:]), TarballName(arch)), nil
-}
+// Directories of scripts: for machines of the sandbox, which lack some commands, and for Linux hosts.
+const (
+	machineScripts = "machine"
+	hostScripts    = "host"
+)

@@ -117,7 +117,8 @@ func (ad l2Advertisement) covers(pool *addressPool, s *corev1.Service, node map[
 		(len(ad.Spec.ServiceSelectors) == 0 || selects(ad.Spec.ServiceSelectors, s.Labels))
 }
 
-// report keeps the ServiceL2Status objects, one per announced Service. Clusters without their definition have none.
+// report keeps the ServiceL2Status objects, one per announced Service. As upstream's speakers do it, a node that takes over
+// makes an object of its own: its definition lets nobody change the node of one. Clusters without the definition have none.
 func (m *metalLB) report(ctx context.Context, namespace string, want map[string]map[string]any) error {
 	resource := m.dynamic.Resource(metallbResource("servicel2statuses")).Namespace(namespace)
 	if same(m.reported, want) {
@@ -132,14 +133,15 @@ func (m *metalLB) report(ctx context.Context, namespace string, want map[string]
 	}
 	var errs []error
 	for _, item := range have.Items {
-		if want[item.GetLabels()["metallb.io/service-uid"]] == nil {
+		status := want[item.GetLabels()["metallb.io/service-uid"]]
+		if status == nil || status["node"] != item.GetLabels()["metallb.io/node"] {
 			errs = append(errs, ignoreNotFound(resource.Delete(ctx, item.GetName(), metav1.DeleteOptions{})))
 		}
 	}
 	for uid, status := range want {
 		object := &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "metallb.io/v1beta1", "kind": "ServiceL2Status",
-			"metadata": map[string]any{"namespace": namespace, "name": "l2-" + uid[:min(8, len(uid))], "labels": map[string]any{
+			"metadata": map[string]any{"namespace": namespace, "name": statusName(uid, status["node"]), "labels": map[string]any{
 				"metallb.io/played-by": "cxha-sandbox", "metallb.io/service-uid": uid, "metallb.io/node": status["node"],
 				"metallb.io/service-name": status["serviceName"], "metallb.io/service-namespace": status["serviceNamespace"],
 			}},
@@ -157,6 +159,11 @@ func (m *metalLB) report(ctx context.Context, namespace string, want map[string]
 	}
 	m.reported = want
 	return nil
+}
+
+// statusName is the name of the object about a Service on a node.
+func statusName(uid string, node any) string {
+	return fmt.Sprintf("l2-%.4x", sha256.Sum256(fmt.Appendf(nil, "%s %v", uid, node)))
 }
 
 func ignoreNotFound(err error) error {

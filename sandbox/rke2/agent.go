@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
-
-	"github.com/expertflow/cxha/sandbox/controlplane"
 )
 
 const (
@@ -24,9 +20,10 @@ const (
 type agent struct {
 	*daemon
 	serverURL string
-	host      string // of the server, resolved anew for every connection
+	server    string // its name, resolved anew for every connection
 	port      string
 	token     settings.Token
+	balanced  []string // the load balancers' addresses that are open
 }
 
 func (a *agent) run(ctx context.Context) int {
@@ -40,14 +37,14 @@ func (a *agent) run(ctx context.Context) int {
 	if err != nil {
 		return a.log.fatalf("%v", err)
 	}
-	a.log.infof("rke2 agent is up and running")
-	a.process.Notify()
+	a.log.Infof("rke2 agent is up and running")
+	a.notify()
 	select {
 	case <-ctx.Done():
 	case <-node.Done():
 		return a.log.fatalf("%v", node.Err())
 	}
-	if err := endNode(ctx, node); err != nil {
+	if err := node.Stop(ctx); err != nil {
 		return a.log.fatalf("%v", err)
 	}
 	return 0
@@ -74,7 +71,7 @@ func (a *agent) prepare() error {
 	if server.Scheme != "https" {
 		return fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", a.serverURL)
 	}
-	a.host, a.port = server.Hostname(), server.Port()
+	a.server, a.port = server.Hostname(), server.Port()
 	if a.port == "" {
 		a.port = "443"
 	}
@@ -84,40 +81,41 @@ func (a *agent) prepare() error {
 // dialServer connects to a port of the server; its name is resolved at every attempt.
 func (a *agent) dialServer(port string) dialer {
 	return func(ctx context.Context) (net.Conn, error) {
-		return a.machine.Dial(ctx, net.JoinHostPort(a.host, port))
+		return a.host.Network.Dial(ctx, net.JoinHostPort(a.server, port))
 	}
 }
 
 // join waits for the server as long as it takes, and then makes the host a node.
-func (a *agent) join(ctx context.Context) (*controlplane.Component, error) {
+func (a *agent) join(ctx context.Context) (Node, error) {
 	if err := a.validate(ctx); err != nil {
 		return nil, err
 	}
-	var access nodeAccess
+	var access NodeAccess
+	var cluster ClusterConfig
 	err := a.retry(ctx, configRetry, func() error {
 		var err error
-		if access, err = a.configure(ctx); err != nil {
-			a.log.infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
+		if access, cluster, err = a.configure(ctx); err != nil {
+			a.log.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.log.infof("Running kubelet for node %s", a.nodeName)
-	return a.startKubelet(ctx, access, settings.Agent)
+	a.log.Infof("Running kubelet for node %s", a.nodeName)
+	return a.startNode(ctx, settings.Agent, cluster, access)
 }
 
 // validate waits for a server whose CA fits the token.
 func (a *agent) validate(ctx context.Context) error {
 	if a.token.CAHash == "" {
-		a.log.warnf("Cluster CA certificate is not trusted by the host CA bundle, but the token does not include a CA hash. " +
+		a.log.Warnf("Cluster CA certificate is not trusted by the host CA bundle, but the token does not include a CA hash. " +
 			"Use the full token from the server's node-token file to enable Cluster CA validation.")
 	}
 	return a.retry(ctx, validateRetry, func() error {
 		_, err := connect(ctx, a.dialServer(a.port), a.token)
 		if err != nil {
-			a.log.errorf("Failed to validate connection to cluster at %s: %v", a.serverURL, err)
+			a.log.Errorf("Failed to validate connection to cluster at %s: %v", a.serverURL, err)
 		}
 		return err
 	})
@@ -139,46 +137,45 @@ func (a *agent) retry(ctx context.Context, pause time.Duration, try func() error
 	}
 }
 
-// configure fetches everything that a node needs, and opens the load balancer to the API server.
-func (a *agent) configure(ctx context.Context) (nodeAccess, error) {
-	var access nodeAccess
+// configure fetches everything that a node needs, and opens the load balancers to the server.
+func (a *agent) configure(ctx context.Context) (NodeAccess, ClusterConfig, error) {
 	supervisor, err := connect(ctx, a.dialServer(a.port), a.token)
 	if err != nil {
-		return access, err
+		return NodeAccess{}, ClusterConfig{}, err
 	}
-	config, err := supervisor.config(ctx)
+	cluster, err := supervisor.config(ctx)
 	if err != nil {
-		return access, err
+		return NodeAccess{}, cluster, err
 	}
-	if access.podCIDR, err = netip.ParsePrefix(config.ClusterCIDR); err != nil {
-		return access, fmt.Errorf("cluster configuration: %w", err)
-	}
-	access.caPEM = supervisor.caPEM
-	password, err := a.ensureNodePassword()
+	access, err := a.fetchAccess(ctx, supervisor)
 	if err != nil {
-		return access, err
+		return access, cluster, err
 	}
-	if access.kubelet, err = supervisor.certificate(ctx, "client-kubelet.crt", a.nodeName, password); err != nil {
-		return access, err
-	}
-	if access.controller, err = supervisor.certificate(ctx, "client-rke2-controller.crt", a.nodeName, password); err != nil {
-		return access, err
-	}
-	access.apiServer, err = a.balance(ctx, strconv.Itoa(config.APIServerPort))
-	return access, err
+	access.APIServer, err = a.balance(ctx, cluster.APIServerPort)
+	return access, cluster, err
 }
 
-// balance is the agent's load balancer: a real loopback port for the node's child process, forwarded through the private
-// network, so that a cut cable cuts the node off too. It lives as long as the daemon.
-func (a *agent) balance(ctx context.Context, port string) (address string, err error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// fetchAccess asks for the authorities and has the node's keys signed.
+func (a *agent) fetchAccess(ctx context.Context, supervisor *supervisorClient) (NodeAccess, error) {
+	access := NodeAccess{ServerCA: supervisor.caPEM}
+	var err error
+	if access.ClientCA, err = supervisor.get(ctx, "/v1-rke2/client-ca.crt", true); err != nil {
+		return access, err
 	}
-	go func() {
-		if err := forward(ctx, listener, a.dialServer(port)); err != nil {
-			a.log.errorf("load balancer: %v", err)
+	node := nodeIdentity{name: a.nodeName, address: a.nodeIP}
+	if node.password, err = a.ensureNodePassword(); err != nil {
+		return access, err
+	}
+	for _, identity := range []struct {
+		file string
+		pair *KeyPair
+	}{
+		{"client-kubelet.crt", &access.Kubelet}, {"serving-kubelet.crt", &access.Serving},
+		{"client-kube-proxy.crt", &access.Proxy}, {"client-rke2-controller.crt", &access.Controller},
+	} {
+		if *identity.pair, err = supervisor.certificate(ctx, identity.file, node); err != nil {
+			return access, err
 		}
-	}()
-	return listener.Addr().String(), nil
+	}
+	return access, nil
 }

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/netip"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -64,13 +64,13 @@ func (s *server) newDeployer(ctx context.Context) (*deployer, error) {
 	return d, d.packageCharts(ctx)
 }
 
-// awaitKinds returns when the API server serves Helm's kinds.
+// awaitKinds returns when the API server serves Helm's kinds and says so.
 func (d *deployer) awaitKinds(ctx context.Context) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		_, err := d.applier.dynamic.Resource(helmResource("helmchartconfigs")).List(ctx, metav1.ListOptions{Limit: 1})
-		if err == nil || !apierrors.IsNotFound(err) {
+		served, err := d.servesHelm(ctx)
+		if served || err != nil {
 			return err
 		}
 		select {
@@ -81,18 +81,35 @@ func (d *deployer) awaitKinds(ctx context.Context) error {
 	}
 }
 
+// servesHelm tells whether Helm's kinds can be listed, and be found among all kinds: that comes a little later.
+func (d *deployer) servesHelm(ctx context.Context) (bool, error) {
+	for resource, kind := range map[string]string{"helmcharts": "HelmChart", "helmchartconfigs": "HelmChartConfig"} {
+		_, err := d.applier.dynamic.Resource(helmResource(resource)).List(ctx, metav1.ListOptions{Limit: 1})
+		if err == nil {
+			_, err = d.applier.mapper.RESTMapping(schema.GroupKind{Group: "helm.cattle.io", Kind: kind}, "v1")
+		}
+		switch {
+		case apierrors.IsNotFound(err):
+			return false, nil
+		case meta.IsNoMatchError(err):
+			d.applier.mapper.Reset()
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // packageCharts writes the manifests of the packaged charts, and removes those that are disabled with what they deployed.
 func (d *deployer) packageCharts(ctx context.Context) error {
-	dns, err := d.clusterDNS()
-	if err != nil {
-		return err
-	}
 	charts, wanted, err := d.ingressCharts(ctx)
 	if err != nil {
 		return err
 	}
-	maps.Copy(charts, chartDefaults(dns))
-	for name := range chartDefaults(dns) {
+	packaged := chartDefaults(d.cluster.ClusterDNS)
+	maps.Copy(charts, packaged)
+	for name := range packaged {
 		wanted[name] = name != "rke2-canal" || d.hasCanal()
 	}
 	d.charts = map[string]values{}
@@ -102,14 +119,14 @@ func (d *deployer) packageCharts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if wanted[name] && !d.disabled(name) {
+		if wanted[name] && d.deploys(name) {
 			d.charts[name] = defaults
 			if err := d.writeFile(file, manifest, 0o600); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := d.process.FS().Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := d.host.Files.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err := d.removeChart(ctx, name, defaults, manifest); err != nil {
@@ -141,22 +158,14 @@ func (d *deployer) hasCanal() bool {
 		return true
 	}
 	if !slices.Contains(plugins, "none") {
-		d.log.warnf("cni %s: the sandbox's stand-in shows no pods for it (sandbox/README.md)", strings.Join(plugins, ","))
+		d.log.Warnf("cni %s: the sandbox's stand-in shows no pods for it (sandbox/README.md)", strings.Join(plugins, ","))
 	}
 	return false
 }
 
-// clusterDNS is the address of the DNS service: cluster-dns, else the tenth of the service range.
-func (d *deployer) clusterDNS() (string, error) {
-	services, err := netip.ParsePrefix(d.cluster.ServiceCIDR)
-	if err != nil {
-		return "", err
-	}
-	tenth := services.Masked().Addr()
-	for range 10 {
-		tenth = tenth.Next()
-	}
-	return d.config.Text("cluster-dns", tenth.String()), nil
+// deploys tells whether a packaged chart is neither disabled nor without a place on this host.
+func (d *deployer) deploys(chart string) bool {
+	return !d.disabled(chart) && (d.program.Deploys == nil || d.program.Deploys(chart))
 }
 
 // run keeps the cluster in step with the manifests directory and the HelmChartConfigs until the context ends.
@@ -200,7 +209,7 @@ func (d *deployer) run(ctx context.Context) error {
 // scan applies the manifests that are new, have changed or have failed before. What a removed file deployed stays.
 func (d *deployer) scan(ctx context.Context) {
 	directory := d.path("server", "manifests")
-	entries, err := d.machine.FS().ReadDir(directory)
+	entries, err := d.host.Files.ReadDir(directory)
 	if err != nil {
 		d.report(ctx, directory, err)
 		return
@@ -218,7 +227,7 @@ func (d *deployer) scan(ctx context.Context) {
 }
 
 func (d *deployer) deployFile(ctx context.Context, file string) {
-	manifest, err := d.machine.FS().ReadFile(file)
+	manifest, err := d.host.Files.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return // removed since the directory was read
 	}
@@ -244,7 +253,7 @@ func (d *deployer) applyOnce(
 	d.report(ctx, name, err)
 	if err == nil {
 		d.applied[name] = digest
-		d.log.infof("Applied %s", name)
+		d.log.Infof("Applied %s", name)
 	}
 	return err == nil
 }
@@ -259,7 +268,7 @@ func (d *deployer) report(ctx context.Context, name string, err error) {
 		text = err.Error()
 	}
 	if d.failures[name] != text && text != "" {
-		d.log.errorf("Failed to process config: failed to process %s: %s", name, text)
+		d.log.Errorf("Failed to process config: failed to process %s: %s", name, text)
 	}
 	d.failures[name] = text
 }

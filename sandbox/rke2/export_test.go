@@ -2,6 +2,7 @@ package rke2
 
 import (
 	"context"
+	"net"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -13,8 +14,6 @@ var (
 	OpenBootstrap = openBootstrap
 	HashPassword  = hashPassword
 	CheckPassword = checkPassword
-	ParseLabels   = parseLabels
-	ParseTaints   = parseTaints
 	RenderChart   = renderChart
 	ChartDefaults = chartDefaults
 	IngressCharts = ingressDefaults
@@ -40,3 +39,14 @@ func withObjects(config *rest.Config, manifest []byte, do func(a *applier, objec
 	}
 	return do(a, objects)
 }
+
+// Balancer is an agent's load balancer to port 6443 of a server.
+type Balancer struct{ inner *balancer }
+
+// NewBalancer makes a load balancer of an agent with this server, on this host; its state is in file.
+func NewBalancer(host Host, serverURL, server, file string) Balancer {
+	a := &agent{daemon: &daemon{host: host}, serverURL: serverURL, server: server}
+	return Balancer{&balancer{agent: a, file: file, port: "6443"}}
+}
+
+func (b Balancer) Dial(ctx context.Context) (net.Conn, error) { return b.inner.dialServer(ctx) }

@@ -22,8 +22,8 @@ import (
 	"github.com/expertflow/cxha/sandbox/machine"
 	"github.com/expertflow/cxha/sandbox/mirror"
 	"github.com/expertflow/cxha/sandbox/network"
-	"github.com/expertflow/cxha/sandbox/rke2"
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
+	"github.com/expertflow/cxha/sandbox/rke2/virtualhost"
 )
 
 const version = "v1.35.7+rke2r1"
@@ -35,7 +35,7 @@ type site struct {
 	net     *network.Network
 	key     ssh.Signer
 	dir     string
-	options rke2.Options
+	options virtualhost.Options
 }
 
 func newSite(t *testing.T, limit time.Duration) *site {
@@ -92,7 +92,7 @@ func (s *site) host(name, address string) *host {
 	s.t.Helper()
 	m, err := machine.New(machine.Options{
 		Name: name, Dir: s.dir + "/" + name, Net: s.net.Attach(name, netip.MustParseAddr(address)),
-		Programs:       map[string]machine.Program{rke2.ProgramName: s.options.Program},
+		Programs:       map[string]machine.Program{virtualhost.ProgramName: s.options.Program},
 		AuthorizedKeys: []string{string(ssh.MarshalAuthorizedKey(s.key.PublicKey()))},
 		Hosts: map[string]netip.Addr{
 			"mirror.sandbox.internal": netip.MustParseAddr("10.10.0.2"), "cp.cx.internal": netip.MustParseAddr("10.10.1.10"),
@@ -183,7 +183,7 @@ func (h *host) api() kubernetes.Interface {
 
 func (h *host) apiConfig() *rest.Config {
 	h.site.t.Helper()
-	kubeconfig, err := rke2.AdminKubeconfig(h.Machine)
+	kubeconfig, err := virtualhost.AdminKubeconfig(h.Machine)
 	if err != nil {
 		h.site.t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func (d *deployer) ingressControllers(ctx context.Context) ([]string, error) {
 	case len(given) > 0:
 		return given, nil
 	}
-	minor, err := minorOf(d.version)
+	minor, err := minorOf(d.program.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,10 @@ func ingressDefaults(defaultClass string) map[string]values {
 			"nodeSelector": onLinux, "tolerations": []any{}, "affinity": values{},
 		},
 		"rke2-traefik-crd": {"kinds": values{
-			"ingressroutes": "IngressRoute", "middlewares": "Middleware", "tlsstores": "TLSStore",
+			"ingressroutes": "IngressRoute", "ingressroutetcps": "IngressRouteTCP", "ingressrouteudps": "IngressRouteUDP",
+			"middlewares": "Middleware", "middlewaretcps": "MiddlewareTCP", "serverstransports": "ServersTransport",
+			"serverstransporttcps": "ServersTransportTCP", "tlsoptions": "TLSOption", "tlsstores": "TLSStore",
+			"traefikservices": "TraefikService",
 		}},
 		"rke2-ingress-nginx": {"controller": values{
 			"allowSnippetAnnotations": false, "config": values{}, "affinity": values{}, "tolerations": []any{}, "nodeSelector": onLinux,

@@ -61,9 +61,9 @@ func TestRenderIngressCharts(t *testing.T) {
 	t.Parallel()
 	charts := rke2.IngressCharts("ingress-nginx")
 	for name, kinds := range map[string]string{
-		"rke2-traefik":       "ServiceAccount DaemonSet Service IngressClass",
+		"rke2-traefik":       "ServiceAccount ClusterRole ClusterRoleBinding DaemonSet Service IngressClass",
 		"rke2-ingress-nginx": "ServiceAccount ConfigMap DaemonSet IngressClass",
-		"rke2-traefik-crd":   "CustomResourceDefinition CustomResourceDefinition CustomResourceDefinition",
+		"rke2-traefik-crd":   strings.TrimSpace(strings.Repeat("CustomResourceDefinition ", 10)),
 	} {
 		objects, err := rke2.RenderChart(name, charts[name], "")
 		if err != nil {

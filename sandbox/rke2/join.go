@@ -16,10 +16,11 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
-	"time"
 )
 
 // supervisorURL is the agent's own load balancer in front of the server, as it shows in RKE2's messages.
@@ -98,8 +99,8 @@ type statusError struct {
 func (e *statusError) Error() string { return e.url + ": " + e.status }
 
 // config asks for what the agent has to know about the cluster.
-func (c *supervisorClient) config(ctx context.Context) (clusterConfig, error) {
-	var config clusterConfig
+func (c *supervisorClient) config(ctx context.Context) (ClusterConfig, error) {
+	var config ClusterConfig
 	body, err := c.get(ctx, "/v1-rke2/config", true)
 	if err != nil {
 		return config, fmt.Errorf("failed to retrieve configuration from server: %w", err)
@@ -107,42 +108,49 @@ func (c *supervisorClient) config(ctx context.Context) (clusterConfig, error) {
 	return config, json.Unmarshal(body, &config)
 }
 
-// certificate makes a key and has it signed by the server, for the node with this name and password.
-func (c *supervisorClient) certificate(ctx context.Context, name, node, password string) (keyPair, error) {
+// nodeIdentity is who a node says it is.
+type nodeIdentity struct {
+	name, password string
+	address        netip.Addr
+}
+
+// certificate makes a key and has it signed by the server, for this node.
+func (c *supervisorClient) certificate(ctx context.Context, name string, node nodeIdentity) (KeyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return keyPair{}, err
+		return KeyPair{}, err
 	}
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
-		return keyPair{}, err
+		return KeyPair{}, err
 	}
 	requestDER, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
 	if err != nil {
-		return keyPair{}, err
+		return KeyPair{}, err
 	}
 	body := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: requestDER})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, supervisorURL+"/v1-rke2/"+name, bytes.NewReader(body))
 	if err != nil {
-		return keyPair{}, err
+		return KeyPair{}, err
 	}
-	request.Header.Set("rke2-Node-Name", node)
-	request.Header.Set("rke2-Node-Password", password)
+	request.Header.Set(nodeNameHeader, node.name)
+	request.Header.Set(nodePasswordHeader, node.password)
+	request.Header.Set(nodeIPHeader, node.address.String())
 	certPEM, err := c.do(request, true)
 	var refused *statusError
 	if errors.As(err, &refused) && refused.code == http.StatusForbidden {
-		return keyPair{}, messagef("Node password rejected, duplicate hostname or contents of '%s' may not match server "+
+		return KeyPair{}, messagef("Node password rejected, duplicate hostname or contents of '%s' may not match server "+
 			"node-passwd entry, try enabling a unique node name with the --with-node-id flag", nodePasswordFile)
 	}
 	if err != nil {
-		return keyPair{}, err
+		return KeyPair{}, err
 	}
-	return keyPair{certPEM: certPEM, keyPEM: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})}, nil
+	return KeyPair{CertPEM: certPEM, KeyPEM: pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})}, nil
 }
 
 // ensureNodePassword reads the node's password and makes one when there is none (domain.md §2.13).
 func (d *daemon) ensureNodePassword() (string, error) {
-	data, err := d.machine.FS().ReadFile(nodePasswordFile)
+	data, err := d.host.Files.ReadFile(nodePasswordFile)
 	if err == nil {
 		return strings.TrimSpace(string(data)), nil
 	}

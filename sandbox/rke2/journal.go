@@ -14,22 +14,27 @@ func messagef(format string, args ...any) error { return message(fmt.Sprintf(for
 // Error implements error.
 func (m message) Error() string { return string(m) }
 
-// journal writes log lines in RKE2's form: time="..." level=info msg="...".
-type journal struct {
-	out io.Writer
+// Journal writes log lines in RKE2's form: time="..." level=info msg="...".
+type Journal struct {
+	Out io.Writer
 }
 
-func (j journal) infof(format string, args ...any)  { j.line("info", format, args...) }
-func (j journal) warnf(format string, args ...any)  { j.line("warning", format, args...) }
-func (j journal) errorf(format string, args ...any) { j.line("error", format, args...) }
+// Infof writes a line of level info.
+func (j Journal) Infof(format string, args ...any) { j.line("info", format, args...) }
+
+// Warnf writes a line of level warning.
+func (j Journal) Warnf(format string, args ...any) { j.line("warning", format, args...) }
+
+// Errorf writes a line of level error.
+func (j Journal) Errorf(format string, args ...any) { j.line("error", format, args...) }
 
 // fatalf writes the last line of a daemon and returns its exit code.
-func (j journal) fatalf(format string, args ...any) int {
+func (j Journal) fatalf(format string, args ...any) int {
 	j.line("fatal", format, args...)
 	return 1
 }
 
-func (j journal) line(level, format string, args ...any) {
+func (j Journal) line(level, format string, args ...any) {
 	// A journal that cannot be written to has nobody to tell.
-	_, _ = fmt.Fprintf(j.out, "time=%q level=%s msg=%q\n", time.Now().UTC().Format(time.RFC3339), level, fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(j.Out, "time=%q level=%s msg=%q\n", time.Now().UTC().Format(time.RFC3339), level, fmt.Sprintf(format, args...))
 }

@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/netip"
 	"path"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
+
+	"k8s.io/client-go/rest"
 
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
-
-	"github.com/expertflow/cxha/sandbox/machine"
 )
-
-// ProgramName is the name under which a machine has [Program]: the first line of /usr/local/bin/rke2 names it.
-const ProgramName = "rke2"
 
 const (
 	nodeIDFile     = "/etc/rancher/node/id"
@@ -29,94 +27,85 @@ const (
 	gitCommit = "cxha-sandbox"
 )
 
-// Options are what a cluster's surroundings decide.
-type Options struct {
-	// WebhookDelay is how long MetalLB's webhook is not there after its pod has become ready.
-	WebhookDelay time.Duration
-	// Provision makes a directory in an export of an NFS server; its error is mount's. Without it every export is there.
-	Provision func(server, path, sub string) error
+// Program is the rke2 command of a host.
+type Program struct {
+	Version string // of the installed release: v1.35.7+rke2r1
+	Host    Host
+	// StartNode makes the host a node.
+	StartNode StartNode
+	// Effective are the options that have an effect on this kind of host, besides those that have one on every kind.
+	Effective []string
+	// Deploys tells whether a packaged chart is deployed here at all; nil: every one is.
+	Deploys func(chart string) bool
+	// DialCluster, if set, is the API server's way to pods and Services: [controlplane.Options.DialCluster].
+	DialCluster func(ctx context.Context, address string) (net.Conn, error)
+	// Play, if set, does what the cluster's pods would do, until the context ends.
+	Play func(ctx context.Context, admin *rest.Config, log Journal) error
 }
 
-// Program is the rke2 command of a host, with default options.
-func Program(ctx context.Context, p *machine.Process) int { return Options{}.Program(ctx, p) }
+// Invocation is one run of the command.
+type Invocation struct {
+	Args           []string // without the program's own name
+	Env            map[string]string
+	Stdout, Stderr io.Writer
+	Notify         func() // tells systemd that the daemon is ready
+}
 
-// Program is the rke2 command of a host.
-func (o Options) Program(ctx context.Context, p *machine.Process) int {
-	version, err := installedVersion(p)
-	if err != nil {
-		fmt.Fprintf(p.Stderr, "rke2: %v\n", err)
-		return 1
-	}
+// Run executes one invocation until it ends, or its context does, and returns the exit code.
+func (p Program) Run(ctx context.Context, run Invocation) int {
 	command, rest := "", []string(nil)
-	if len(p.Args) > 1 {
-		command, rest = p.Args[1], p.Args[2:]
+	if len(run.Args) > 0 {
+		command, rest = run.Args[0], run.Args[1:]
 	}
 	switch command {
 	case "--version", "-v":
-		fmt.Fprintf(p.Stdout, "rke2 version %s (%s)\ngo version %s\n", version, gitCommit, runtime.Version())
+		fmt.Fprintf(run.Stdout, "rke2 version %s (%s)\ngo version %s\n", p.Version, gitCommit, runtime.Version())
 		return 0
 	case string(settings.Server), string(settings.Agent):
-		return o.runDaemon(ctx, p, settings.Role(command), version, rest)
+		run.Args = rest
+		return p.runDaemon(ctx, settings.Role(command), run)
 	case "etcd-snapshot", "certificate", "secrets-encrypt", "token", "completion":
-		fmt.Fprintf(p.Stderr, "rke2: the sandbox's stand-in has no %q yet (sandbox/README.md)\n", command)
+		fmt.Fprintf(run.Stderr, "rke2: the sandbox's stand-in has no %q yet (sandbox/README.md)\n", command)
 		return 1
 	default:
-		fmt.Fprintf(p.Stderr, "No help topic for '%s'\n", command)
+		fmt.Fprintf(run.Stderr, "No help topic for '%s'\n", command)
 		return 3
 	}
 }
 
-// installedVersion reads the second line of the program's own file: "version v1.35.7+rke2r1".
-func installedVersion(p *machine.Process) (string, error) {
-	data, err := p.Machine.FS().ReadFile(p.Args[0])
-	if err != nil {
-		return "", err
-	}
-	lines := strings.SplitN(string(data), "\n", 3)
-	if len(lines) < 2 {
-		return "", fmt.Errorf("%s: damaged: no version", p.Args[0])
-	}
-	version, ok := strings.CutPrefix(lines[1], "version ")
-	if !ok {
-		return "", fmt.Errorf("%s: damaged: no version", p.Args[0])
-	}
-	return strings.TrimSpace(version), nil
-}
-
 // daemon is what a server and an agent have in common.
 type daemon struct {
-	process *machine.Process
-	machine *machine.Machine
+	program Program
+	host    Host
+	notify  func()
 	config  settings.Config
-	log     journal
-	version string
+	log     Journal
 	dataDir string // inside the host
-	options Options
 
 	nodeName string
 	nodeIP   netip.Addr
 }
 
-func (o Options) runDaemon(ctx context.Context, p *machine.Process, role settings.Role, version string, args []string) int {
-	log := journal{out: p.Stderr}
-	config, err := settings.Load(p.Machine.FS(), role, args, p.Env)
+func (p Program) runDaemon(ctx context.Context, role settings.Role, run Invocation) int {
+	log := Journal{Out: run.Stderr}
+	config, err := settings.Load(p.Host.Files, role, run.Args, run.Env)
 	if err != nil {
 		return log.fatalf("%v", err)
 	}
 	d := &daemon{
-		process: p, machine: p.Machine, config: config, log: log, version: version, options: o,
+		program: p, host: p.Host, notify: run.Notify, config: config, log: log,
 		dataDir:  path.Clean(config.Text("data-dir", defaultDataDir)),
-		nodeName: strings.ToLower(config.Text("node-name", p.Machine.Name())),
+		nodeName: strings.ToLower(config.Text("node-name", p.Host.Name)),
 	}
 	if err := d.identify(); err != nil {
 		return log.fatalf("%v", err)
 	}
-	log.infof("Starting rke2 %s %s (%s)", role, version, gitCommit)
-	if ignored := config.Ignored(); len(ignored) > 0 {
-		log.warnf("the sandbox's stand-in ignores these options: %s", strings.Join(ignored, ", "))
+	log.Infof("Starting rke2 %s %s (%s)", role, p.Version, gitCommit)
+	if ignored := config.Ignored(p.Effective); len(ignored) > 0 {
+		log.Warnf("the sandbox's stand-in ignores these options: %s", strings.Join(ignored, ", "))
 	}
 	// The modes are RKE2's: what is below server is root's.
-	if err := p.FS().MkdirAll(d.dataDir, 0o755); err != nil {
+	if err := d.host.Files.MkdirAll(d.dataDir, 0o755); err != nil {
 		return log.fatalf("%v", err)
 	}
 	if role == settings.Server {
@@ -131,7 +120,7 @@ func (d *daemon) identify() error {
 	if d.nodeIP, err = d.address(); err != nil || !d.config.Truth("with-node-id") {
 		return err
 	}
-	id, err := d.machine.FS().ReadFile(nodeIDFile)
+	id, err := d.host.Files.ReadFile(nodeIDFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		password, err := newPassword()
 		if err != nil {
@@ -150,7 +139,10 @@ func (d *daemon) identify() error {
 
 // address is the node's IP: node-ip, which has to be an address of the host, or the host's first one.
 func (d *daemon) address() (netip.Addr, error) {
-	addresses := d.machine.Net().Addrs()
+	addresses, err := d.host.Network.Addresses()
+	if err != nil {
+		return netip.Addr{}, err
+	}
 	given := d.config.Split("node-ip")
 	if len(given) == 0 {
 		if len(addresses) == 0 {
@@ -175,15 +167,15 @@ func (d *daemon) path(elements ...string) string {
 
 // realPath is a path in the data directory as child processes of the sandbox need it.
 func (d *daemon) realPath(elements ...string) string {
-	return path.Join(d.machine.RealDir(), d.path(elements...))
+	return path.Join(d.host.Root, d.path(elements...))
 }
 
 // writeFile writes a file of the host and makes the directory that it is in.
 func (d *daemon) writeFile(name string, data []byte, mode fs.FileMode) error {
-	if err := d.process.FS().MkdirAll(path.Dir(name), 0o755); err != nil {
+	if err := d.host.Files.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return d.process.FS().WriteFile(name, data, mode)
+	return d.host.Files.WriteFile(name, data, mode)
 }
 
 // token reads an option that may also be given as the name of a file that holds its value.
@@ -195,7 +187,7 @@ func (d *daemon) token(option string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
-	data, err := d.machine.FS().ReadFile(file)
+	data, err := d.host.Files.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("failed to read %s: %w", option, err)
 	}
@@ -203,6 +195,14 @@ func (d *daemon) token(option string) (string, error) {
 }
 
 // powerIsOff tells whether the daemon ends because the power of its host was cut: then it cleans nothing.
-func powerIsOff(ctx context.Context) bool {
-	return errors.Is(context.Cause(ctx), machine.ErrPowerOff)
+func (d *daemon) powerIsOff(ctx context.Context) bool {
+	return d.host.PowerIsOff != nil && d.host.PowerIsOff(ctx)
+}
+
+// startNode makes the host a node.
+func (d *daemon) startNode(ctx context.Context, role settings.Role, cluster ClusterConfig, access NodeAccess) (Node, error) {
+	return d.program.StartNode(ctx, NodeOptions{
+		Role: role, Name: d.nodeName, IP: d.nodeIP, Version: d.program.Version, DataDir: d.dataDir, Config: d.config,
+		Cluster: cluster, Access: access, Host: d.host, Log: d.log,
+	})
 }

@@ -14,8 +14,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/expertflow/cxha/sandbox/controlplane"
-	"github.com/expertflow/cxha/sandbox/machine"
-	"github.com/expertflow/cxha/sandbox/players"
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
@@ -23,10 +21,9 @@ import (
 type server struct {
 	*daemon
 	tokens  serverTokens
-	cluster clusterConfig
+	cluster ClusterConfig
 	plane   *controlplane.ControlPlane
 	client  kubernetes.Interface
-	pods    players.PodNetwork
 }
 
 func (s *server) run(ctx context.Context) int {
@@ -45,12 +42,12 @@ func (s *server) run(ctx context.Context) int {
 		return s.log.fatalf("starting kubernetes: preparing server: %v", err)
 	}
 	err = s.serve(ctx)
-	if powerIsOff(ctx) {
+	if s.powerIsOff(ctx) {
 		s.plane.Kill()
 		return 1
 	}
 	if stopErr := s.plane.Stop(); stopErr != nil {
-		s.log.errorf("%v", stopErr)
+		s.log.Errorf("%v", stopErr)
 	}
 	if err != nil {
 		return s.log.fatalf("%v", err)
@@ -69,10 +66,10 @@ func (s *server) prepare() error {
 	if err := s.readTokens(); err != nil {
 		return err
 	}
-	if err := s.process.FS().MkdirAll(s.path("server", "manifests"), 0o700); err != nil {
+	if err := s.host.Files.MkdirAll(s.path("server", "manifests"), 0o700); err != nil {
 		return err
 	}
-	return s.process.FS().MkdirAll(s.path("server", "db", "snapshots"), 0o700)
+	return s.host.Files.MkdirAll(s.path("server", "db", "snapshots"), 0o700)
 }
 
 func (s *server) planeOptions() (controlplane.Options, error) {
@@ -84,16 +81,21 @@ func (s *server) planeOptions() (controlplane.Options, error) {
 	if err != nil {
 		return controlplane.Options{}, err
 	}
-	s.cluster = clusterConfig{ClusterCIDR: pods.String(), ServiceCIDR: services.String(), APIServerPort: apiServerPort}
+	s.cluster = ClusterConfig{
+		ClusterCIDR: pods.String(), ServiceCIDR: services.String(), APIServerPort: apiServerPort,
+		IngressControllers: s.config.Split("ingress-controller"),
+		ClusterDNS:         s.config.Text("cluster-dns", tenth(services).String()), ClusterDomain: s.config.Text("cluster-domain", "cluster.local"),
+	}
 	tlsDir := s.realPath("server", "tls")
 	return controlplane.Options{
 		Dir: s.realPath("server"), NodeName: s.nodeName, NodeIP: s.nodeIP,
 		ServingNames: s.config.Split("tls-san"), ServiceCIDR: services, ClusterCIDR: pods,
+		Direct:                s.host.Direct,
 		EtcdArgs:              s.config.List("etcd-arg"),
 		APIServerArgs:         append(s.nodePorts(), s.config.List("kube-apiserver-arg")...),
 		ControllerManagerArgs: s.config.List("kube-controller-manager-arg"),
 		SchedulerArgs:         s.config.List("kube-scheduler-arg"),
-		DialCluster:           s.pods.Dial,
+		DialCluster:           s.program.DialCluster,
 		Bootstrap: func(ctx context.Context, etcd *clientv3.Client) error {
 			return syncBootstrap(ctx, etcd, s.tokens.server.Password, tlsDir)
 		},
@@ -133,14 +135,16 @@ func (s *server) serve(ctx context.Context) error {
 		return err
 	}
 	parts := make(chan error, 5) // each part of the server that runs until the context ends
-	apiListener, err := s.machine.Net().Listen(apiServerPort)
+	if !s.host.Direct {
+		listener, err := s.host.Network.Listen(ctx, apiServerPort)
+		if err != nil {
+			return err
+		}
+		go func() { parts <- forward(ctx, listener, s.dialAPIServer) }()
+	}
+	supervisorListener, err := s.host.Network.Listen(ctx, supervisorPort)
 	if err != nil {
 		return err
-	}
-	go func() { parts <- forward(ctx, apiListener, s.dialAPIServer) }()
-	supervisorListener, err := s.machine.Net().Listen(supervisorPort)
-	if err != nil {
-		return errors.Join(err, apiListener.Close())
 	}
 	supervisor := &supervisor{plane: s.plane, client: client, log: s.log, config: s.cluster, passwords: s.tokens.passwords()}
 	go func() { parts <- supervisor.serve(ctx, supervisorListener) }()
@@ -155,13 +159,15 @@ func (s *server) runCluster(ctx context.Context, parts chan error) error {
 	}
 	go func() { parts <- deployer.run(ctx) }()
 	go func() { parts <- s.dropPasswords(ctx) }()
-	node, err := s.startNode(ctx)
+	node, err := s.startOwnNode(ctx)
 	if err != nil {
 		return orCancelled(ctx, err)
 	}
-	go func() { parts <- s.play(ctx) }()
-	s.log.infof("rke2 is up and running")
-	s.process.Notify()
+	if s.program.Play != nil {
+		go func() { parts <- s.program.Play(ctx, s.plane.AdminConfig(), s.log) }()
+	}
+	s.log.Infof("rke2 is up and running")
+	s.notify()
 	select {
 	case <-ctx.Done():
 		err = nil
@@ -170,15 +176,7 @@ func (s *server) runCluster(ctx context.Context, parts chan error) error {
 	case <-node.Done():
 		err = node.Err()
 	}
-	return errors.Join(err, endNode(ctx, node))
-}
-
-// play does what the cluster's pods would do.
-func (s *server) play(ctx context.Context) error {
-	return players.Run(ctx, players.Options{
-		Config: s.plane.AdminConfig(), Net: s.machine.Net(), Pods: &s.pods, WebhookDelay: s.options.WebhookDelay, Provision: s.options.Provision,
-		Errorf: s.log.errorf,
-	})
+	return errors.Join(err, node.Stop(ctx))
 }
 
 // orCancelled is nil instead of an error that is only due to the end of the daemon.
@@ -202,11 +200,11 @@ func (s *server) writeFiles() error {
 	if err != nil {
 		return fmt.Errorf("write-kubeconfig-mode: %w", err)
 	}
-	certPEM, err := s.machine.FS().ReadFile(s.path("server", "tls", "client-admin.crt"))
+	certPEM, err := s.host.Files.ReadFile(s.path("server", "tls", "client-admin.crt"))
 	if err != nil {
 		return err
 	}
-	keyPEM, err := s.machine.FS().ReadFile(s.path("server", "tls", "client-admin.key"))
+	keyPEM, err := s.host.Files.ReadFile(s.path("server", "tls", "client-admin.key"))
 	if err != nil {
 		return err
 	}
@@ -220,31 +218,19 @@ func (s *server) writeFiles() error {
 	if err := s.writeFile(file, kubeconfig, fs.FileMode(mode)); err != nil {
 		return err
 	}
-	s.log.infof("Wrote kubeconfig %s", file)
+	s.log.Infof("Wrote kubeconfig %s", file)
 	return nil
 }
 
 const kubeconfigFile = "/etc/rancher/rke2/rke2.yaml"
 
-// AdminKubeconfig is the administrator's kubeconfig of a host's cluster for use on the real machine: its server is the API
-// server's real loopback address. The error is fs.ErrNotExist when no server has been started on the host.
-func AdminKubeconfig(m *machine.Machine) ([]byte, error) {
-	ports, err := controlplane.ReadPorts(m.RealDir() + defaultDataDir + "/server")
-	if err != nil {
-		return nil, fmt.Errorf("host %s: %w", m.Name(), err)
+// tenth is the tenth address of the service range, RKE2's default for the cluster's DNS.
+func tenth(services netip.Prefix) netip.Addr {
+	address := services.Masked().Addr()
+	for range 10 {
+		address = address.Next()
 	}
-	files := map[string][]byte{"server-ca.crt": nil, "client-admin.crt": nil, "client-admin.key": nil}
-	for name := range files {
-		data, err := m.FS().ReadFile(defaultDataDir + "/server/tls/" + name)
-		if err != nil {
-			return nil, fmt.Errorf("host %s: %w", m.Name(), err)
-		}
-		files[name] = data
-	}
-	return controlplane.Kubeconfig{
-		Server: fmt.Sprintf("https://127.0.0.1:%d", ports.APIServer),
-		CA:     files["server-ca.crt"], CertPEM: files["client-admin.crt"], KeyPEM: files["client-admin.key"],
-	}.Encode()
+	return address
 }
 
 // disabled tells whether a packaged component is not to be deployed.

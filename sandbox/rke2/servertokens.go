@@ -49,7 +49,7 @@ func (s *server) readTokens() error {
 }
 
 func (s *server) tokenOnDisk() (string, error) {
-	data, err := s.machine.FS().ReadFile(s.path("server", "token"))
+	data, err := s.host.Files.ReadFile(s.path("server", "token"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return newPassword()
 	}
@@ -74,7 +74,7 @@ func (s *server) writeTokens(caHash string) error {
 	if s.tokens.agent == nil {
 		return s.link("token", agentFile)
 	}
-	if err := s.process.FS().Remove(agentFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.host.Files.Remove(agentFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // it may be a link to the server token
 	}
 	token = settings.Token{CAHash: caHash, User: settings.NodeUser, Password: s.tokens.agent.Password}
@@ -83,11 +83,11 @@ func (s *server) writeTokens(caHash string) error {
 
 // link makes name a symbolic link to target, whatever it was.
 func (s *server) link(target, name string) error {
-	if is, err := s.machine.FS().Readlink(name); err == nil && is == target {
+	if is, err := s.host.Files.Readlink(name); err == nil && is == target {
 		return nil
 	}
-	if err := s.process.FS().Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.host.Files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return s.process.FS().Symlink(target, name)
+	return s.host.Files.Symlink(target, name)
 }

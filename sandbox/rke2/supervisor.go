@@ -10,31 +10,24 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/expertflow/cxha/sandbox/rke2/settings"
-
 	"github.com/expertflow/cxha/sandbox/controlplane"
+	"github.com/expertflow/cxha/sandbox/rke2/settings"
 )
 
 // maxBody is more than any request to the supervisor needs.
 const maxBody = 1 << 20
 
-// clusterConfig is what an agent learns from the server about the cluster.
-type clusterConfig struct {
-	ClusterCIDR   string `json:"clusterCIDR"`
-	ServiceCIDR   string `json:"serviceCIDR"`
-	APIServerPort int    `json:"apiServerPort"`
-}
-
 // supervisor answers agents and administrators on port 9345.
 type supervisor struct {
 	plane  *controlplane.ControlPlane
 	client kubernetes.Interface
-	log    journal
-	config clusterConfig
+	log    Journal
+	config ClusterConfig
 	// passwords by user; an agent is "node", a server is "server".
 	passwords map[string]string
 }
@@ -52,8 +45,15 @@ func (s *supervisor) handler() http.Handler {
 	mux.Handle("GET /v1-rke2/client-ca.crt", s.authenticated(func(w http.ResponseWriter, _ *http.Request) {
 		s.reply(w, s.plane.PKI.ClientCA.CertPEM)
 	}))
-	mux.Handle("POST /v1-rke2/client-kubelet.crt", s.authenticated(s.kubeletCertificate))
-	mux.Handle("POST /v1-rke2/client-rke2-controller.crt", s.authenticated(s.controllerCertificate))
+	mux.Handle("POST /v1-rke2/client-kubelet.crt", s.authenticated(s.ofNode(func(w http.ResponseWriter, r *http.Request) {
+		s.sign(w, r, s.plane.PKI.ClientCA, kubeletLeaf(r.Header.Get(nodeNameHeader)))
+	})))
+	mux.Handle("POST /v1-rke2/serving-kubelet.crt", s.authenticated(s.ofNode(s.servingCertificate)))
+	for name, user := range map[string]string{"client-kube-proxy.crt": proxyUser, "client-rke2-controller.crt": controllerUser} {
+		mux.Handle("POST /v1-rke2/"+name, s.authenticated(func(w http.ResponseWriter, r *http.Request) {
+			s.sign(w, r, s.plane.PKI.ClientCA, controlplane.Leaf{CommonName: user})
+		}))
+	}
 	return mux
 }
 
@@ -111,38 +111,66 @@ func (s *supervisor) clusterConfig(w http.ResponseWriter, _ *http.Request) {
 	s.reply(w, encoded)
 }
 
-// kubeletCertificate signs the key of a node's kubelet, for the node whose password fits.
-func (s *supervisor) kubeletCertificate(w http.ResponseWriter, r *http.Request) {
-	node, password := r.Header.Get("rke2-Node-Name"), r.Header.Get("rke2-Node-Password")
-	if node == "" || password == "" {
-		http.Error(w, "node name or password not set", http.StatusBadRequest)
-		return
+// proxyUser is kube-proxy's user; Kubernetes' own roles know it.
+const proxyUser = "system:kube-proxy"
+
+// Headers in which a node says who it is.
+const (
+	nodeNameHeader     = "rke2-Node-Name"
+	nodePasswordHeader = "rke2-Node-Password"
+	nodeIPHeader       = "rke2-Node-Ip"
+)
+
+func kubeletLeaf(node string) controlplane.Leaf {
+	return controlplane.Leaf{CommonName: "system:node:" + node, Organizations: []string{"system:nodes"}}
+}
+
+// servingLeaf is for kubelet's own port, on which the API server asks it for logs and commands.
+func servingLeaf(node string, address netip.Addr) controlplane.Leaf {
+	return controlplane.Leaf{
+		CommonName: node, DNSNames: []string{node, "localhost"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IP(address.AsSlice())},
 	}
-	err := verifyNodePassword(r.Context(), s.client, node, password)
-	if errors.Is(err, errNodePassword) {
-		s.log.errorf("Sending HTTP 403 response to %s: %s: %v", r.RemoteAddr, node, err)
-		http.Error(w, err.Error(), http.StatusForbidden)
-		return
+}
+
+// ofNode lets a request through that comes from a node whose password fits.
+func (s *supervisor) ofNode(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		node, password := r.Header.Get(nodeNameHeader), r.Header.Get(nodePasswordHeader)
+		if node == "" || password == "" {
+			http.Error(w, "node name or password not set", http.StatusBadRequest)
+			return
+		}
+		err := verifyNodePassword(r.Context(), s.client, node, password)
+		if errors.Is(err, errNodePassword) {
+			s.log.Errorf("Sending HTTP 403 response to %s: %s: %v", r.RemoteAddr, node, err)
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		if err != nil {
+			s.log.Errorf("Sending HTTP 503 response to %s: %v", r.RemoteAddr, err)
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		next(w, r)
 	}
+}
+
+func (s *supervisor) servingCertificate(w http.ResponseWriter, r *http.Request) {
+	address, err := netip.ParseAddr(r.Header.Get(nodeIPHeader))
 	if err != nil {
-		s.log.errorf("Sending HTTP 503 response to %s: %v", r.RemoteAddr, err)
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		http.Error(w, "node IP: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.sign(w, r, controlplane.Leaf{CommonName: "system:node:" + node, Organizations: []string{"system:nodes"}})
+	s.sign(w, r, s.plane.PKI.ServerCA, servingLeaf(r.Header.Get(nodeNameHeader), address))
 }
 
-func (s *supervisor) controllerCertificate(w http.ResponseWriter, r *http.Request) {
-	s.sign(w, r, controlplane.Leaf{CommonName: controllerUser})
-}
-
-func (s *supervisor) sign(w http.ResponseWriter, r *http.Request, leaf controlplane.Leaf) {
+func (s *supervisor) sign(w http.ResponseWriter, r *http.Request, authority *controlplane.Authority, leaf controlplane.Leaf) {
 	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	certificate, err := s.plane.PKI.ClientCA.SignRequest(request, leaf)
+	certificate, err := authority.SignRequest(request, leaf)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

@@ -19,6 +19,7 @@ import (
 	"github.com/expertflow/cxha/sandbox/controlplane"
 	"github.com/expertflow/cxha/sandbox/rke2"
 	"github.com/expertflow/cxha/sandbox/rke2/settings"
+	"github.com/expertflow/cxha/sandbox/rke2/virtualhost"
 )
 
 // workloads is a cluster whose pods are played.
@@ -36,7 +37,7 @@ func TestIntegrationWorkloads(t *testing.T) {
 	integration(t)
 	t.Parallel()
 	s := newSite(t, 4*time.Minute)
-	s.options = rke2.Options{WebhookDelay: webhookDelay, Provision: func(server, path, sub string) error {
+	s.options = virtualhost.Options{WebhookDelay: webhookDelay, Provision: func(server, path, sub string) error {
 		if server != "10.10.1.60" || path != "/export/cx" || !strings.HasPrefix(sub, "pvc-") {
 			return errors.New("mount.nfs: access denied by server while mounting " + server + ":" + path)
 		}

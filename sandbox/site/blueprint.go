@@ -39,9 +39,9 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// writeBlueprint copies the example's files, unless the directory has blueprint files already (they may have been
-// edited), and writes the variables that point to this sandbox.
-func (p Paths) writeBlueprint(example string, port int, charts *ChartSources, layout []Host) error {
+// WriteBlueprint copies the example's files, unless the directory has blueprint files already (they may have been
+// edited), and writes the variables that point to these hosts. charts is nil when none are served.
+func (p Paths) WriteBlueprint(example string, port int, charts *ChartSources, layout []Host) error {
 	if err := os.MkdirAll(p.Blueprint(), 0o755); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (p Paths) writeBlueprint(example string, port int, charts *ChartSources, la
 			return fmt.Errorf("example blueprint: %w", err)
 		}
 	}
-	text := fmt.Sprintf(`# Written by cxha-sandbox: where this sandbox's hosts and mirror are. Paths are relative to this directory.
+	text := fmt.Sprintf(`# Written at every up: where these hosts and their mirror are. Paths are relative to this directory.
 
 ssh = {
   user        = %q

@@ -16,19 +16,20 @@ type ChartSources struct {
 	Registry   string `json:"registry"`   // an OCI registry; /NAME follows
 }
 
-// chartServer serves the charts on the real 127.0.0.1, since it is the operator's computer that reads them.
-type chartServer struct {
+// ChartServer serves the charts on the real 127.0.0.1, since it is the operator's computer that reads them.
+type ChartServer struct {
 	server  *http.Server
 	port    int
 	serving sync.WaitGroup
 }
 
-func serveCharts(handler http.Handler, port int) (*chartServer, error) {
-	lis, err := listenLoopback(port)
+// ServeCharts takes the wanted port if it is free, and another one otherwise.
+func ServeCharts(handler http.Handler, port int) (*ChartServer, error) {
+	lis, err := ListenLoopback(port)
 	if err != nil {
 		return nil, err
 	}
-	c := &chartServer{
+	c := &ChartServer{
 		server: &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}, port: lis.Addr().(*net.TCPAddr).Port,
 	}
 	c.serving.Go(func() {
@@ -39,14 +40,23 @@ func serveCharts(handler http.Handler, port int) (*chartServer, error) {
 	return c, nil
 }
 
-func (c *chartServer) close() error {
+// Close ends the server.
+func (c *ChartServer) Close() error {
 	err := c.server.Close()
 	c.serving.Wait()
 	return err
 }
 
-// addresses are nil when there are no charts.
-func (c *chartServer) addresses() *ChartSources {
+// Port is the port on 127.0.0.1; 0 when there are no charts.
+func (c *ChartServer) Port() int {
+	if c == nil {
+		return 0
+	}
+	return c.port
+}
+
+// Sources are nil when there are no charts.
+func (c *ChartServer) Sources() *ChartSources {
 	if c == nil {
 		return nil
 	}

@@ -1,3 +1,3 @@
-// Package site is a whole sandbox: two sites' hosts behind a bastion, the release mirror, the keys and the blueprint, in
-// one server process that is controlled through a socket.
+// Package site is what the sandbox and the lab have in common: where hosts stand, the keys and the blueprint that lead to them, and the
+// background server of a directory that is controlled through a socket.
 package site

@@ -13,12 +13,10 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
-
-	"github.com/expertflow/cxha/sandbox/machine"
 )
 
-// clientKey finds or makes the key pair that opens the hosts and returns the line for authorized_keys.
-func (p Paths) clientKey() (string, error) {
+// EnsureClientKey finds or makes the key pair that opens the hosts and returns the line for authorized_keys.
+func (p Paths) EnsureClientKey() (string, error) {
 	data, err := os.ReadFile(p.ClientKey() + ".pub")
 	if err == nil {
 		return string(data), nil
@@ -48,22 +46,27 @@ func (p Paths) clientKey() (string, error) {
 	return string(line), replaceFile(p.ClientKey()+".pub", line, 0o644)
 }
 
-// writeKnownHosts lists the bastion as [127.0.0.1]:PORT and the hosts by address.
-func (p Paths) writeKnownHosts(bastion *machine.Machine, port int, hosts []*machine.Machine) error {
-	key, err := bastion.HostKey()
-	if err != nil {
+// WriteSSH writes the file of known hosts, with the bastion as [127.0.0.1]:PORT and the hosts by address, and the configuration
+// for a stock ssh. The public host keys are by host name, the bastion's among them.
+func (p Paths) WriteSSH(port int, hosts []Host, keys map[string]ssh.PublicKey) error {
+	var b bytes.Buffer
+	line := func(name, address string) error {
+		key, ok := keys[name]
+		if !ok {
+			return fmt.Errorf("host %s: it has no host key", name)
+		}
+		fmt.Fprintln(&b, knownhosts.Line([]string{address}, key))
+		return nil
+	}
+	if err := line(BastionName, fmt.Sprintf("[127.0.0.1]:%d", port)); err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	fmt.Fprintln(&b, knownhosts.Line([]string{fmt.Sprintf("[127.0.0.1]:%d", port)}, key))
-	for _, m := range hosts {
-		key, err := m.HostKey()
-		if err != nil {
+	for _, h := range hosts {
+		if err := line(h.Name, h.Address.String()); err != nil {
 			return err
 		}
-		fmt.Fprintln(&b, knownhosts.Line([]string{m.Net().Addrs()[0].String()}, key))
 	}
-	return replaceFile(p.KnownHosts(), b.Bytes(), 0o644)
+	return errors.Join(replaceFile(p.KnownHosts(), b.Bytes(), 0o644), p.writeSSHConfig(port, hosts))
 }
 
 // writeSSHConfig is for people with a stock ssh.

@@ -2,8 +2,11 @@ package site
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,7 +17,7 @@ import (
 )
 
 // ErrRunning tells that a server runs in the directory already.
-var ErrRunning = errors.New("the sandbox is up already")
+var ErrRunning = errors.New("a server runs in this directory already")
 
 // lock takes the directory's lock, which the kernel frees when the server dies in whatever way. The file has the
 // server's process id.
@@ -78,13 +81,10 @@ func (p Paths) serverPID() (int, error) {
 	return pid, nil
 }
 
-// Serve runs a sandbox until ctx ends or down is called. The control socket appears when all hosts answer.
-func Serve(ctx context.Context, config Config) (err error) {
-	paths, err := NewPaths(config.Dir)
-	if err != nil {
-		return err
-	}
-	lock, err := paths.awaitLock(ctx)
+// Serve runs a world until ctx ends or down is called. open builds it; the control socket appears when open has returned, and the
+// world is closed at the end.
+func Serve(ctx context.Context, p Paths, open func(context.Context) (World, error)) (err error) {
+	lock, err := p.awaitLock(ctx)
 	if err != nil {
 		return err
 	}
@@ -99,19 +99,23 @@ func Serve(ctx context.Context, config Config) (err error) {
 	syscall.Umask(0o022)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s, err := Open(ctx, config)
+	world, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(serveControl(ctx, s, stop), s.Close())
+	err = serveControl(ctx, p, control{world: world, stop: stop})
+	if closer, ok := world.(io.Closer); ok {
+		err = errors.Join(err, closer.Close())
+	}
+	return err
 }
 
-func serveControl(ctx context.Context, s *Site, stop context.CancelFunc) error {
-	lis, err := listenControl(s.paths)
+func serveControl(ctx context.Context, p Paths, c control) error {
+	lis, err := listenControl(p)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: control{site: s, stop: stop}.handler(), ReadHeaderTimeout: 30 * time.Second}
+	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 30 * time.Second}
 	defer context.AfterFunc(ctx, func() {
 		last, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -150,14 +154,14 @@ func Up(ctx context.Context, p Paths, start func() (ended <-chan struct{}, err e
 		}
 		select {
 		case <-ended:
-			return st, false, errors.New("the sandbox's server ended while it started:\n" + logTail(p))
+			return st, false, errors.New("the server ended while it started:\n" + logTail(p))
 		case <-ctx.Done():
-			return st, false, fmt.Errorf("the sandbox did not come up: %w; its log is %s", ctx.Err(), p.Log())
+			return st, false, fmt.Errorf("the hosts did not come up: %w; its log is %s", ctx.Err(), p.Log())
 		case <-tick.C:
 		}
 		if ended == nil { // somebody else has started the server: see that it lives
 			if pid, err := p.serverPID(); err != nil || pid == 0 {
-				return st, false, errors.Join(errors.New("the sandbox's server ended while it started:\n"+logTail(p)), err)
+				return st, false, errors.Join(errors.New("the server ended while it started:\n"+logTail(p)), err)
 			}
 		}
 	}
@@ -224,4 +228,24 @@ func awaitGone(ctx context.Context, p Paths, patience time.Duration) (bool, erro
 func (p Paths) Exists() bool {
 	_, err := os.Stat(filepath.Join(p.Dir, "sandbox.json"))
 	return err == nil
+}
+
+// socketPath is the control socket: in the directory, or in the system's one for temporary files when the path is too
+// long for a socket's address (104 bytes on macOS, 108 on Linux).
+func (p Paths) socketPath() string {
+	name := p.at("control.sock")
+	if len(name) < 100 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(p.Dir))
+	return filepath.Join(os.TempDir(), fmt.Sprintf("cxha-sandbox-%x.sock", sum[:8]))
+}
+
+// ListenLoopback takes a port of 127.0.0.1: the wanted one if it is free.
+func ListenLoopback(wanted int) (net.Listener, error) {
+	lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(wanted)))
+	if err != nil && wanted != 0 {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return lis, err
 }

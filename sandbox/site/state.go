@@ -9,30 +9,33 @@ import (
 	"time"
 )
 
-// state is what a sandbox remembers between two lives of its server.
-type state struct {
+// State is what is remembered between two lives of a server.
+type State struct {
 	Workers     int           `json:"workers"`
 	BastionPort int           `json:"bastion_port"`
 	ChartsPort  int           `json:"charts_port,omitempty"`
+	APIPort     int           `json:"api_port,omitempty"`
 	Latency     time.Duration `json:"latency"`
 }
 
-func (p Paths) readState() (state, error) {
+// ReadState reads what the last life of the server left; the zero value when there was none.
+func (p Paths) ReadState() (State, error) {
 	data, err := os.ReadFile(p.state())
 	if errors.Is(err, fs.ErrNotExist) {
-		return state{}, nil
+		return State{}, nil
 	}
 	if err != nil {
-		return state{}, err
+		return State{}, err
 	}
-	var s state
+	var s State
 	if err := json.Unmarshal(data, &s); err != nil {
-		return state{}, fmt.Errorf("%s: %w", p.state(), err)
+		return State{}, fmt.Errorf("%s: %w", p.state(), err)
 	}
 	return s, nil
 }
 
-func (p Paths) writeState(s state) error {
+// WriteState keeps it for the next life. The directory is then the sandbox's: Remove looks for this file.
+func (p Paths) WriteState(s State) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err

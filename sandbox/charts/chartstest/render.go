@@ -20,14 +20,19 @@ import (
 
 // Render makes the manifest of a chart's newest version for a release with the chart's own name. values is YAML.
 func Render(chart, namespace, values string) ([]byte, error) {
+	return RenderVersion(chart, "", namespace, values)
+}
+
+// RenderVersion makes the manifest of a version of a chart; the newest without one.
+func RenderVersion(chart, version, namespace, values string) ([]byte, error) {
 	archives, err := charts.Archives()
 	if err != nil {
 		return nil, err
 	}
 	slices.Reverse(archives)
-	at := slices.IndexFunc(archives, func(a charts.Archive) bool { return a.Name() == chart })
+	at := slices.IndexFunc(archives, func(a charts.Archive) bool { return a.Name() == chart && (version == "" || a.Version() == version) })
 	if at < 0 {
-		return nil, fmt.Errorf("there is no chart %s", chart)
+		return nil, fmt.Errorf("there is no chart %s %s", chart, version)
 	}
 	files, err := unpack(archives[at].Data)
 	if err != nil {

@@ -1,55 +1,33 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/spf13/cobra"
+
+	"github.com/expertflow/cxha/sandbox/console"
 	"github.com/expertflow/cxha/sandbox/controlplane"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "component" {
-		os.Exit(controlplane.Main(os.Args[2:]))
+		os.Exit(controlplane.Main(os.Args[2:], nil))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	program().Main()
 }
 
-// Exit codes.
-const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
-
-// run executes a command line and returns the exit code.
-func run(ctx context.Context, args []string, io streams) int {
-	root := newRootCommand(io)
-	root.SetArgs(args)
-	root.SetIn(io.in)
-	root.SetOut(io.out)
-	root.SetErr(io.err)
-	err := root.ExecuteContext(ctx)
-	var code exitCode
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &code):
-		return int(code)
-	case ctx.Err() != nil:
-		return exitInterrupted
+func program() console.Program {
+	return console.Program{
+		Name: "cxha-sandbox", Noun: "sandbox", Short: "A cluster's machines on one computer",
+		Long: `cxha-sandbox runs the machines of a two-site cluster inside one process: SSH servers with a file system, a shell and
+systemd on private networks that are reached through a bastion on 127.0.0.1. RKE2 on them is a stand-in that runs
+the real etcd and Kubernetes control plane. sandbox/README.md says what is real and what is not.
+`,
+		Example: `  cxha-sandbox up --workers 2
+  cxha apply .cxha-sandbox/blueprint --yes
+  cxha-sandbox kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes
+  cxha-sandbox kill w1
+  cxha-sandbox down`,
+		Commands: func(a *console.App) []*cobra.Command { return []*cobra.Command{upCommand(a), serveCommand(a)} },
 	}
-	if _, err := fmt.Fprintf(io.err, "cxha-sandbox: %v\n", err); err != nil {
-		return exitFailed
-	}
-	if _, usage := errors.AsType[usageError](err); usage {
-		return exitUsage
-	}
-	return exitFailed
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,47 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/expertflow/cxha/sandbox/site"
+	"github.com/expertflow/cxha/sandbox/console"
+	"github.com/expertflow/cxha/sandbox/console/consoletest"
 )
 
-// asProgram makes the test binary behave as cxha-sandbox, its background server and the components included.
-const asProgram = "CXHA_SANDBOX_TEST_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// output is what one call of the program printed, and its exit code.
-type output struct {
-	stdout, stderr string
-	code           int
-}
-
-func sandbox(t *testing.T, args ...string) output {
-	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
-	o := output{stdout: stdout.String(), stderr: stderr.String()}
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		o.code = exit.ExitCode()
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
+func TestMain(m *testing.M) { consoletest.Main(m, main) }
 
 func TestCommandLineMistakes(t *testing.T) {
 	t.Parallel()
@@ -64,36 +26,36 @@ func TestCommandLineMistakes(t *testing.T) {
 		want string
 		code int
 	}{
-		"unknown flag":      {[]string{"up", "--wokers", "2"}, "unknown flag: --wokers", exitUsage},
-		"too many workers":  {[]string{"up", "--workers", "1000"}, "room for 0 to 400", exitUsage},
-		"negative latency":  {[]string{"up", "--latency", "-1s"}, "cannot be negative", exitUsage},
-		"negative webhook":  {[]string{"up", "--webhook-delay", "-1s"}, "cannot be negative", exitUsage},
-		"strange address":   {[]string{"arp", "add", "soon"}, "is no address", exitUsage},
-		"strange arp":       {[]string{"arp", "put", "10.10.1.50"}, "add or remove", exitUsage},
-		"missing example":   {[]string{"up", "--example", "/nonexistent"}, "no such file", exitUsage},
-		"host missing":      {[]string{"kill"}, "name of a host is missing", exitUsage},
-		"command missing":   {[]string{"exec", "w1"}, "a host and a command", exitUsage},
-		"not running":       {[]string{"status"}, "no sandbox is running", exitFailed},
-		"kill, not running": {[]string{"kill", "w1"}, "no sandbox is running", exitFailed},
-		"strange delay":     {[]string{"latency", "soon"}, "is no delay", exitUsage},
-		"too many words":    {[]string{"down", "now"}, "unknown command", exitUsage},
+		"unknown flag":      {[]string{"up", "--wokers", "2"}, "unknown flag: --wokers", 2},
+		"too many workers":  {[]string{"up", "--workers", "1000"}, "room for 0 to 220", 2},
+		"negative latency":  {[]string{"up", "--latency", "-1s"}, "cannot be negative", 2},
+		"negative webhook":  {[]string{"up", "--webhook-delay", "-1s"}, "cannot be negative", 2},
+		"strange address":   {[]string{"arp", "add", "soon"}, "is no address", 2},
+		"strange arp":       {[]string{"arp", "put", "10.10.1.50"}, "add or remove", 2},
+		"missing example":   {[]string{"up", "--example", "/nonexistent"}, "no such file", 2},
+		"host missing":      {[]string{"kill"}, "name of a host is missing", 2},
+		"command missing":   {[]string{"exec", "w1"}, "a host and a command", 2},
+		"not running":       {[]string{"status"}, "no sandbox is running", 1},
+		"kill, not running": {[]string{"kill", "w1"}, "no sandbox is running", 1},
+		"strange delay":     {[]string{"latency", "soon"}, "is no delay", 2},
+		"too many words":    {[]string{"down", "now"}, "unknown command", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := sandbox(t, append([]string{"--dir", dir}, c.args...)...)
-			if got.code != c.code || !strings.Contains(got.stderr, c.want) {
+			got := consoletest.Run(t, append([]string{"--dir", dir}, c.args...)...)
+			if got.Code != c.code || !strings.Contains(got.Stderr, c.want) {
 				t.Errorf("got %+v, want %q and exit code %d", got, c.want, c.code)
 			}
 		})
 	}
-	if got := sandbox(t, "--dir", dir, "down"); got.code != 0 || !strings.Contains(got.stdout, "There is no sandbox") {
+	if got := consoletest.Run(t, "--dir", dir, "down"); got.Code != 0 || !strings.Contains(got.Stdout, "There is no sandbox") {
 		t.Errorf("down of nothing: %+v", got)
 	}
 }
 
 func TestHelpNamesExitCodes(t *testing.T) {
 	t.Parallel()
-	for _, c := range newRootCommand(streams{}).Commands() {
+	for _, c := range program().Root(console.Streams{}).Commands() {
 		if !c.Hidden && c.Name() != "help" && !strings.Contains(c.Long, "Exit status") && c.Name() != "completion" {
 			t.Errorf("%s does not say what its exit codes mean", c.Name())
 		}
@@ -111,63 +73,59 @@ func TestIntegrationUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if got := sandbox(t, "--dir", dir, "down"); got.code != 0 {
+		if got := consoletest.Run(t, "--dir", dir, "down"); got.Code != 0 {
 			t.Errorf("down: %+v", got)
 		}
 		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("down left something: %v", err)
 		}
 	})
-	do := func(want int, args ...string) output {
+	do := func(want int, args ...string) consoletest.Output {
 		t.Helper()
-		got := sandbox(t, append([]string{"--dir", dir}, args...)...)
-		if got.code != want {
-			t.Fatalf("%v: %+v, want exit code %d", args, got, want)
-		}
-		return got
+		return consoletest.Do(t, dir, want, args...)
 	}
-	if got := do(0, "up", "--workers", "1"); !strings.Contains(got.stdout, "2 hosts behind the bastion") {
+	if got := do(0, "up", "--workers", "1"); !strings.Contains(got.Stdout, "2 hosts behind the bastion") {
 		t.Errorf("up: %+v", got)
 	}
-	if got := do(0, "up"); !strings.Contains(got.stdout, "is up already (2 hosts)") {
+	if got := do(0, "up"); !strings.Contains(got.Stdout, "is up already (2 hosts)") {
 		t.Errorf("second up: %+v", got)
 	}
-	if got := do(9, "exec", "w1", "--", "echo", "$(hostname);", "echo kept > /var/kept; chown ops /var/kept; exit 9"); got.stdout != "w1\n" {
+	if got := do(9, "exec", "w1", "--", "echo", "$(hostname);", "echo kept > /var/kept; chown ops /var/kept; exit 9"); got.Stdout != "w1\n" {
 		t.Errorf("exec: %+v", got)
 	}
-	do(exitUsage, "kill", "w7")
-	if charts := status(t, dir).Charts; charts == nil || !strings.Contains(do(0, "status").stdout, charts.Registry) {
+	do(2, "kill", "w7")
+	if charts := consoletest.Status(t, dir).Charts; charts == nil || !strings.Contains(do(0, "status").Stdout, charts.Registry) {
 		t.Errorf("status shows no charts: %+v", charts)
 	}
 	do(0, "arp", "add", "10.10.1.50", "10.10.1.51")
 	do(0, "arp", "remove", "10.10.1.51")
-	if foreign := status(t, dir).Foreign; len(foreign) != 1 || foreign[0].String() != "10.10.1.50" {
+	if foreign := consoletest.Status(t, dir).Foreign; len(foreign) != 1 || foreign[0].String() != "10.10.1.50" {
 		t.Errorf("foreign machines: %v", foreign)
 	}
-	do(exitFailed, "kubeconfig")
+	do(1, "kubeconfig")
 	startControlPlane(t, dir)
-	children := childrenOf(t, status(t, dir).PID)
+	children := childrenOf(t, consoletest.Status(t, dir).PID)
 	if len(children) < 4 {
 		t.Errorf("only %v run as processes of their own", children)
 	}
-	if err := syscall.Kill(status(t, dir).PID, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(consoletest.Status(t, dir).PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS == "linux" { // elsewhere the components notice that their parent is gone a little later
-		wait(t, "the killed server's children are gone", func() bool { return !anyAlive(children) })
+		consoletest.Wait(t, "the killed server's children are gone", func() bool { return !anyAlive(children) })
 	}
-	do(exitFailed, "status")
+	do(1, "status")
 	do(0, "up", "--workers", "1")
-	if got := do(0, "exec", "w1", "--", "cat /var/kept; stat -c %U /var/kept"); got.stdout != "kept\nops\n" {
+	if got := do(0, "exec", "w1", "--", "cat /var/kept; stat -c %U /var/kept"); got.Stdout != "kept\nops\n" {
 		t.Errorf("files after the kill: %+v", got)
 	}
-	wait(t, "the control plane is back", func() bool { return sandbox(t, "--dir", dir, "kubeconfig").code == 0 })
-	children = childrenOf(t, status(t, dir).PID)
+	consoletest.Wait(t, "the control plane is back", func() bool { return consoletest.Run(t, "--dir", dir, "kubeconfig").Code == 0 })
+	children = childrenOf(t, consoletest.Status(t, dir).PID)
 	do(0, "kill", "cp1")
 	if anyAlive(children) {
 		t.Error("the killed host's components live on")
 	}
-	if got := do(0, "down", "--keep"); !strings.Contains(got.stdout, "files are kept") {
+	if got := do(0, "down", "--keep"); !strings.Contains(got.Stdout, "files are kept") {
 		t.Errorf("down --keep: %+v", got)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "hosts", "w1", "root", "var", "kept")); err != nil {
@@ -178,27 +136,18 @@ func TestIntegrationUp(t *testing.T) {
 // startControlPlane installs RKE2 on cp1 and waits until its API can be reached.
 func startControlPlane(t *testing.T, dir string) {
 	t.Helper()
-	got := sandbox(t, "--dir", dir, "exec", "cp1", "--", `set -eu
+	got := consoletest.Run(t, "--dir", dir, "exec", "cp1", "--", `set -eu
 mkdir -p /etc/rancher/rke2
 printf 'token: secret\nnode-name: cp1\nnode-ip: 10.10.1.10\n' > /etc/rancher/rke2/config.yaml
 curl -sfL http://mirror.sandbox.internal/install.sh -o /tmp/install.sh
 INSTALL_RKE2_METHOD=tar INSTALL_RKE2_ARTIFACT_URL=http://mirror.sandbox.internal/releases/download INSTALL_RKE2_VERSION=v1.35.7+rke2r1 sh /tmp/install.sh
 systemctl enable --now rke2-server`)
-	if got.code != 0 {
+	if got.Code != 0 {
 		t.Fatalf("install: %+v", got)
 	}
-	if got := sandbox(t, "--dir", dir, "kubeconfig"); got.code != 0 || !strings.Contains(got.stdout, "https://127.0.0.1:") {
+	if got := consoletest.Run(t, "--dir", dir, "kubeconfig"); got.Code != 0 || !strings.Contains(got.Stdout, "https://127.0.0.1:") {
 		t.Fatalf("kubeconfig: %+v", got)
 	}
-}
-
-func status(t *testing.T, dir string) site.Status {
-	t.Helper()
-	var s site.Status
-	if err := json.Unmarshal([]byte(sandbox(t, "--dir", dir, "status", "--json").stdout), &s); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // childrenOf lists the processes whose parent is pid.
@@ -229,20 +178,4 @@ func anyAlive(pids []int) bool {
 		}
 	}
 	return false
-}
-
-// wait polls a condition until it holds or a minute is over.
-func wait(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("did not happen: %s", what)
-		}
-	}
 }

@@ -2,22 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/expertflow/cxha/sandbox/charts"
+	"github.com/expertflow/cxha/sandbox/console"
 	"github.com/expertflow/cxha/sandbox/machine"
 	"github.com/expertflow/cxha/sandbox/mirror"
-	"github.com/expertflow/cxha/sandbox/rke2"
+	"github.com/expertflow/cxha/sandbox/rke2/virtualhost"
 	"github.com/expertflow/cxha/sandbox/site"
+	"github.com/expertflow/cxha/sandbox/virtual"
 )
 
 // upOptions are the flags of up and of the server that it launches.
@@ -38,18 +35,18 @@ func (o *upOptions) addFlags(cmd *cobra.Command) {
 
 func (o *upOptions) check() error {
 	if _, err := site.Layout(o.workers); err != nil {
-		return usageError{err}
+		return console.Usage(err)
 	}
 	if o.webhook < 0 {
-		return usageError{fmt.Errorf("webhook delay %s: a delay cannot be negative", o.webhook)}
+		return console.Usage(fmt.Errorf("webhook delay %s: a delay cannot be negative", o.webhook))
 	}
 	if o.latency < 0 {
-		return usageError{fmt.Errorf("latency %s: a delay cannot be negative", o.latency)}
+		return console.Usage(fmt.Errorf("latency %s: a delay cannot be negative", o.latency))
 	}
 	return nil
 }
 
-func newUpCommand(paths func() (site.Paths, error)) *cobra.Command {
+func upCommand(a *console.App) *cobra.Command {
 	var o upOptions
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -57,15 +54,20 @@ func newUpCommand(paths func() (site.Paths, error)) *cobra.Command {
 		Long: `Start the sandbox's server in the background and return when every host's SSH server answers. DIR/blueprint is then a
 ready copy of the example blueprint with this sandbox's addresses and keys, and DIR/ssh/config serves a stock ssh. A
 directory from an earlier run ("down --keep", or a server that was killed) is used again.
-` + exitStatus,
+` + console.ExitStatus,
 		Example: "  cxha-sandbox up --dir /tmp/sbx --workers 3 --latency 5ms",
-		Args:    noArgs,
+		Args:    console.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := paths()
+			if err := o.check(); err != nil {
+				return err
+			}
+			example, err := console.FindExample(o.example)
 			if err != nil {
 				return err
 			}
-			return runUp(cmd, p, o)
+			return a.Up(cmd.Context(), console.Launch{Example: example, Timeout: o.timeout, Serve: []string{
+				"--workers", strconv.Itoa(o.workers), "--latency", o.latency.String(), "--webhook-delay", o.webhook.String(), "--example", example,
+			}})
 		},
 	}
 	o.addFlags(cmd)
@@ -73,102 +75,20 @@ directory from an earlier run ("down --keep", or a server that was killed) is us
 	return cmd
 }
 
-func runUp(cmd *cobra.Command, p site.Paths, o upOptions) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	if err := o.findExample(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
-	defer cancel()
-	status, started, err := site.Up(ctx, p, func() (<-chan struct{}, error) { return launch(p, o) })
-	if err != nil {
-		return err
-	}
-	out := cmd.OutOrStdout()
-	if !started {
-		_, err := fmt.Fprintf(out, "The sandbox in %s is up already (%d hosts); down ends it.\n", p.Dir, len(status.Hosts)-1)
-		return err
-	}
-	text := fmt.Sprintf("The sandbox in %s is up: %d hosts behind the bastion at 127.0.0.1:%d.\n", p.Dir, len(status.Hosts)-1, status.BastionPort)
-	if o.example == "" {
-		text += "No examples/worker-ha was found, so the blueprint directory has only the variables; --example names one.\n"
-	} else {
-		text += fmt.Sprintf("\n  cxha plan %s\n", p.Blueprint())
-	}
-	_, err = io.WriteString(out, text)
-	return err
-}
-
-// findExample makes the example's path absolute, or finds the default one; none is no error.
-func (o *upOptions) findExample() error {
-	if o.example != "" {
-		info, err := os.Stat(o.example)
-		if err != nil {
-			return usageError{fmt.Errorf("example: %w", err)}
-		}
-		if !info.IsDir() {
-			return usageError{fmt.Errorf("example %s is not a directory", o.example)}
-		}
-		return nil
-	}
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	o.example = site.FindExample(executable, dir)
-	return nil
-}
-
-// launch starts this program again as the server, in a session of its own so that no terminal's signal reaches it.
-func launch(p site.Paths, o upOptions) (<-chan struct{}, error) {
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-		return nil, err
-	}
-	log, err := os.Create(p.Log())
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(executable, "serve", "--dir", p.Dir, "--workers", strconv.Itoa(o.workers),
-		"--latency", o.latency.String(), "--webhook-delay", o.webhook.String(), "--example", o.example)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := cmd.Wait(); err != nil {
-			return // the log has said why
-		}
-	}()
-	return ended, log.Close()
-}
-
-// newServeCommand is the background server; people use up.
-func newServeCommand(paths func() (site.Paths, error)) *cobra.Command {
+// serveCommand is the background server; people use up.
+func serveCommand(a *console.App) *cobra.Command {
 	var o upOptions
 	cmd := &cobra.Command{
 		Use:    "serve",
 		Short:  "Run the sandbox in the foreground (what up starts in the background)",
 		Hidden: true,
-		Args:   noArgs,
+		Args:   console.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := paths()
-			if err != nil {
+			if err := o.check(); err != nil {
 				return err
 			}
-			if err := o.check(); err != nil {
+			p, err := a.Paths()
+			if err != nil {
 				return err
 			}
 			chartSources, err := charts.Handler()
@@ -176,12 +96,13 @@ func newServeCommand(paths func() (site.Paths, error)) *cobra.Command {
 				return err
 			}
 			exports := machine.NewExports(p.Exports(), site.ExportName)
-			cluster := rke2.Options{WebhookDelay: o.webhook, Provision: exports.Provision}
-			return site.Serve(cmd.Context(), site.Config{
+			cluster := virtualhost.Options{WebhookDelay: o.webhook, Provision: exports.Provision}
+			config := virtual.Config{
 				Dir: p.Dir, Workers: o.workers, Latency: o.latency, Example: o.example,
-				Programs: map[string]machine.Program{rke2.ProgramName: cluster.Program},
-				Mirror:   mirror.Handler(), Charts: chartSources, Exports: exports, Kubeconfig: rke2.AdminKubeconfig,
-			})
+				Programs: map[string]machine.Program{virtualhost.ProgramName: cluster.Program},
+				Mirror:   mirror.Handler(), Charts: chartSources, Exports: exports, Kubeconfig: virtualhost.AdminKubeconfig,
+			}
+			return site.Serve(cmd.Context(), p, func(ctx context.Context) (site.World, error) { return virtual.Open(ctx, config) })
 		},
 	}
 	o.addFlags(cmd)

@@ -248,11 +248,12 @@ func (c Config) names() []string {
 	return names
 }
 
-// Ignored are the options that are set and have no effect in the sandbox, sorted.
-func (c Config) Ignored() []string {
+// Ignored are the options that are set and have no effect, sorted. Some have an effect on some kinds of hosts only: besides are those
+// of the host.
+func (c Config) Ignored(besides []string) []string {
 	var ignored []string
 	for _, name := range c.names() {
-		if !slices.Contains(effective(), name) {
+		if !slices.Contains(effective(), name) && !slices.Contains(besides, name) {
 			ignored = append(ignored, name)
 		}
 	}
