@@ -25,7 +25,7 @@ func placeOf(binary string) *place {
 		return &place{limit: "60s"}
 	}
 	// Each script has three or four real hosts, with real kubelets and containers, besides a control plane.
-	return &place{lab: true, limit: "5m", slots: make(chan struct{}, max(1, runtime.NumCPU()/2))}
+	return &place{lab: true, limit: "5m", slots: make(chan struct{}, runtime.NumCPU())}
 }
 
 // enter waits until a script may run, and returns what is to be called at its end.

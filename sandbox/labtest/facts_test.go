@@ -142,7 +142,7 @@ func workerLosesPower(c *cluster) {
 	}
 	before, err := c.podsOn(dead)
 	if err != nil || len(before["spread"]) == 0 || len(before["store"]) == 0 || len(before["each"]) == 0 {
-		c.t.Fatalf("%s has not a pod of each workload: %v", dead, err)
+		c.t.Fatalf("%s has not a pod of each workload: %v, %v", dead, before, err)
 	}
 	cut := time.Now()
 	c.sandbox("kill", dead)
