@@ -92,8 +92,8 @@ lab-build: lab-packages build lab-programs
 lab: lab-build ## bring up a web application's cluster on real Debian hosts in namespaces of this machine (Linux and root)
 	sandbox/lab.sh
 
-lab-test: lab-build ## run the tests that need the lab, and the cluster scripts on it (Linux and root)
-	sandbox/lab-test.sh $(QUICK)
+lab-test: lab-build ## run the tests that need the lab, and the cluster scripts on it; LAB_SCRIPTS='apply_first|lock' chooses (Linux and root)
+	LAB_SCRIPTS='$(LAB_SCRIPTS)' sandbox/lab-test.sh $(QUICK)
 
 bench: ## run the benchmarks; the table at the end has each beside its budget
 	go test -run '^$$' -bench . -benchtime 2x -count 3 -p 1 ./engine/... ./plans ./internal/remote | awk -f tools/bench.awk

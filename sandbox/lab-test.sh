@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests that need the lab. After those of the machines themselves, the others run side by side: most of their time is waiting
-# for clusters. The flags of `go test` are the arguments.
+# for clusters. The flags of `go test` are the arguments. LAB_SCRIPTS, a regular expression, chooses among the cluster scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CXHA_LAB=1 CXHA_SANDBOX=$PWD/bin/cxha-sandbox
@@ -22,12 +22,12 @@ part() {
 machines() { cd sandbox && gotest "$@" -timeout 20m ./cmd/cxha-lab ./lab; }
 facts() { cd sandbox && gotest "$@" -timeout 30m -v -run TestIntegrationLab ./labtest; }
 contract() { cd sandbox/conformance && gotest "$@" -timeout 30m -run 'TestIntegrationConformance/lab' .; }
-scripts() { CXHA_SANDBOX=$PWD/bin/cxha-lab gotest "$@" -timeout 60m -run TestIntegrationScripts ./cmd/cxha; }
+scripts() { CXHA_SANDBOX=$PWD/bin/cxha-lab gotest "$@" -timeout 60m -run "TestIntegrationScripts/^(${LAB_SCRIPTS:-.*})\$" ./cmd/cxha; }
 
 flags=(-count=1 "$@")
 echo "the lab's machines"
 (machines "${flags[@]}")
-echo "what clusters do in the lab, RKE2's contract, and the cluster scripts: some fifteen minutes on two processors"
+echo "what clusters do in the lab, RKE2's contract, and the cluster scripts: up to fifteen minutes on two processors"
 part facts facts "${flags[@]}"
 part contract contract "${flags[@]}"
 part scripts scripts "${flags[@]}"
