@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests that need the lab. After those of the machines themselves, the others run side by side: most of their time is waiting
-# for clusters. The flags of `go test` are the arguments. LAB_SCRIPTS, a regular expression, chooses among the cluster scripts.
+# for clusters. The flags of `go test` are the arguments. LAB_SCRIPTS, names with | between them, chooses among the cluster scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CXHA_LAB=1 CXHA_SANDBOX=$PWD/bin/cxha-sandbox
@@ -9,6 +9,8 @@ logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 parts=()
 pids=()
+set -m # each part is a group of processes, which an interrupt ends
+trap 'kill -INT -- "${pids[@]/#/-}" 2>/dev/null; wait; exit 130' INT TERM
 
 # part NAME COMMAND...: begins a part of the tests; its output is shown when all have ended.
 part() {
@@ -24,6 +26,9 @@ facts() { cd sandbox && gotest "$@" -timeout 30m -v -run TestIntegrationLab ./la
 contract() { cd sandbox/conformance && gotest "$@" -timeout 30m -run 'TestIntegrationConformance/lab' .; }
 scripts() { CXHA_SANDBOX=$PWD/bin/cxha-lab gotest "$@" -timeout 60m -run "TestIntegrationScripts/^(${LAB_SCRIPTS:-.*})\$" ./cmd/cxha; }
 
+for name in $(tr '|' ' ' <<<"${LAB_SCRIPTS:-}"); do
+  [ -f "cmd/cxha/testdata/cluster/$name.txtar" ] || { echo "LAB_SCRIPTS: there is no script $name in cmd/cxha/testdata/cluster" >&2; exit 2; }
+done
 flags=(-count=1 "$@")
 echo "the lab's machines"
 (machines "${flags[@]}")

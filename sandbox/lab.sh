@@ -11,15 +11,16 @@ trap 'rm -rf "$scratch"' EXIT
 say() { printf '\n== %s\n' "$*"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 
-# phase NAME COMMAND...: runs the command and remembers how long it took.
+# phase NAME COMMAND...: runs the command and remembers how long it took. Its status is the command's.
 phase() {
-  local name=$1 begin=$EPOCHREALTIME
+  local name=$1 begin=$EPOCHREALTIME status=0
   shift
-  "$@"
+  "$@" || status=$?
   printf '%s\t%s\t%s\n' "$name" "$begin" "$EPOCHREALTIME" >>"$scratch/phases"
+  return "$status"
 }
 
-apply() { run cxha apply "$dir/blueprint" --yes | tee "$scratch/apply"; }
+apply() { run cxha apply "$dir/blueprint" --yes | tee "$scratch/apply"; } # pipefail: the status is apply's
 
 # answers: waits until the application's page comes, from a machine that is none of the cluster's.
 answers() {

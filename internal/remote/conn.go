@@ -88,7 +88,10 @@ func (c *conn) answers(patience time.Duration) bool {
 		if err == nil {
 			return true
 		}
-		<-c.dead // a moment later: then the cause is known
+		select { // a moment later the cause is known
+		case <-c.dead:
+		case <-t.C:
+		}
 		return false
 	case <-c.dead:
 		return false
@@ -134,7 +137,9 @@ func (c *conn) keepAlive(every time.Duration) {
 		err := c.alive()
 		giveUp.Stop()
 		if err != nil {
-			return // watch sees the death
+			c.blame(err)
+			c.drop() // what could not be written to may still be read from, for ever
+			return
 		}
 	}
 }

@@ -114,7 +114,7 @@ func arpSubject(c addons.ARPCheck) []string {
 // their interfaces there are is not known here.
 func tryARP(s *shell.Script, subject []string) {
 	s.Add(`cxha_mac() { ping -c 1 -W 1 "$1" > /dev/null 2>&1 || true; ip neigh show "$1" | sed -n 's/.* lladdr \([^ ]*\) .*/\1/p'; }`)
-	s.Add(`cxha_served() { { iptables-save; nft list ruleset; ipvsadm -L -n; } 2> /dev/null | grep -q -w -F "$1"; }`)
+	s.Add(`cxha_served() { { iptables-save | grep KUBE-; nft list table ip kube-proxy; nft list table ip6 kube-proxy; ipvsadm -L -n; } 2> /dev/null | grep -q -w -F "$1"; }`)
 	s.Add(`cxha_own=$(cat /sys/class/net/*/address 2> /dev/null || true)`)
 	s.Add("for cxha_node in %s; do", shell.Raw(words(subject[1])))
 	s.Add(`  cxha_own="$cxha_own $(cxha_mac "$cxha_node")"`)

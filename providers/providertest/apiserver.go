@@ -28,6 +28,7 @@ type APIServer struct {
 	once  sync.Once
 	err   error
 	stops []func() error
+	ended chan error // has an error for each component that ended by itself
 }
 
 // Start starts the server when a test needs it first. The test is skipped with -short, and fails where the program was not built.
@@ -38,7 +39,7 @@ func (s *APIServer) Start(t *testing.T) {
 		t.Skip("needs a real API server: not with -short")
 	}
 	program := program(t)
-	s.once.Do(func() { s.err = s.start(program) })
+	s.once.Do(func() { s.err = s.startSomewhere(program) })
 	if s.err != nil {
 		t.Fatalf("API server: %v", s.err)
 	}
@@ -62,7 +63,23 @@ func (s *APIServer) stop() error {
 	return failed
 }
 
+// attempts is how often ports are chosen: another process may take one before the component that it was chosen for.
+const attempts = 5
+
+func (s *APIServer) startSomewhere(program string) error {
+	var err error
+	for range attempts {
+		if err = s.start(program); err == nil {
+			return nil
+		}
+		err = errors.Join(err, s.stop())
+		s.stops = nil
+	}
+	return err
+}
+
 func (s *APIServer) start(program string) error {
+	s.ended = make(chan error, 2)
 	dir, err := os.MkdirTemp("", "cxha-apiserver")
 	if err != nil {
 		return err
@@ -81,8 +98,8 @@ func (s *APIServer) start(program string) error {
 		return err
 	}
 	etcd, peer := fmt.Sprintf("https://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	err = s.component(program, "etcd", "--data-dir="+file("etcd"), "--name=test", "--listen-client-url="+etcd, "--listen-peer-url="+peer,
-		"--initial-advertise-peer-url="+peer, "--cert-file="+file("leaf.crt"), "--key-file="+file("leaf.key"), "--trusted-ca-file="+file("ca.crt"))
+	err = s.component(program, "etcd", "--data-dir="+file("etcd"), "--name=test", "--listen-client-urls="+etcd, "--advertise-client-urls="+etcd,
+		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--cert-file="+file("leaf.crt"), "--key-file="+file("leaf.key"), "--trusted-ca-file="+file("ca.crt"))
 	if err != nil {
 		return err
 	}
@@ -110,15 +127,26 @@ func (s *APIServer) component(program, name string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	gone := make(chan struct{})
+	go func() {
+		// What it says matters only if it was not told to end; then it may end with any code.
+		s.ended <- fmt.Errorf("%s ended: %w\n%s", name, cmd.Wait(), lastLines(log.String()))
+		close(gone)
+	}()
 	s.stops = append(s.stops, func() error {
-		closed := stdin.Close()
-		err := cmd.Wait()
-		if _, exited := errors.AsType[*exec.ExitError](err); exited || err == nil {
-			return closed // a component may end with any code when it is told to
+		err := stdin.Close()
+		<-gone
+		if errors.Is(err, os.ErrClosed) { // it had ended
+			return nil
 		}
-		return fmt.Errorf("%s: %w\n%s", name, errors.Join(err, closed), log.String())
+		return err
 	})
 	return nil
+}
+
+func lastLines(log string) string {
+	const enough = 2000
+	return log[max(0, len(log)-enough):]
 }
 
 func (s *APIServer) awaitReady() error {
@@ -130,7 +158,16 @@ func (s *APIServer) awaitReady() error {
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	return Poll(ctx, func() error {
+	ctx, lost := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case err := <-s.ended:
+			lost(err)
+		case <-ctx.Done():
+		}
+	}()
+	defer lost(nil)
+	err := Poll(ctx, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/readyz", nil)
 		if err != nil {
 			return err
@@ -146,6 +183,10 @@ func (s *APIServer) awaitReady() error {
 		}
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return nil
 }
 
 // Poll calls try until it succeeds. When the context ends first, the result is the last error of try.
