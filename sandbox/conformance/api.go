@@ -113,3 +113,12 @@ func (w *World) forget(ctx context.Context, name string) error {
 }
 
 func passwordSecret(node string) string { return node + ".node-password.rke2" }
+
+// registered is the Node of that name; that there is none is a difference.
+func (w *World) registered(ctx context.Context, name string) (*corev1.Node, error) {
+	n, err := w.node(ctx, name)
+	if err == nil && n == nil {
+		err = differs("the node "+name, "none")
+	}
+	return n, err
+}

@@ -52,16 +52,16 @@ func appends(ctx context.Context, w *World) error {
 }
 
 func scalarIsList(ctx context.Context, w *World) error {
-	n, err := w.node(ctx, w.server.Name)
-	if err != nil || n == nil {
+	n, err := w.registered(ctx, w.server.Name)
+	if err != nil {
 		return err
 	}
 	return want("as the label "+scalarLabel, "yes", n.Labels[scalarLabel])
 }
 
 func nodeIdentity(ctx context.Context, w *World) error {
-	n, err := w.node(ctx, w.server.Name)
-	if err != nil || n == nil {
+	n, err := w.registered(ctx, w.server.Name)
+	if err != nil {
 		return err
 	}
 	if err := want("as InternalIP", w.server.Address, internalIP(n)); err != nil {

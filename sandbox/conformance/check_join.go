@@ -60,8 +60,8 @@ func joinsByName(ctx context.Context, w *World) error {
 
 func agentNode(ctx context.Context, w *World) error {
 	h := w.agent()
-	n, err := w.node(ctx, h.Name)
-	if err != nil || n == nil {
+	n, err := w.registered(ctx, h.Name)
+	if err != nil {
 		return err
 	}
 	taint := ""
@@ -125,8 +125,8 @@ func labelsOnce(ctx context.Context, w *World) error {
 		return err
 	}
 	seen := w.holds(ctx, 5*time.Second, func(ctx context.Context) error {
-		n, err := w.node(ctx, h.Name)
-		if err != nil || n == nil {
+		n, err := w.registered(ctx, h.Name)
+		if err != nil {
 			return err
 		}
 		return want("as the label after a restart with another one", "first", n.Labels[ownLabel])

@@ -303,7 +303,7 @@ func serverNode(ctx context.Context, w *World) error {
 	if err := w.awaitReady(ctx, w.server.Name); err != nil {
 		return err
 	}
-	n, err := w.node(ctx, w.server.Name)
+	n, err := w.registered(ctx, w.server.Name)
 	if err != nil {
 		return err
 	}

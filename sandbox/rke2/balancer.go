@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type balancer struct {
 	*agent
 	file string // its state, inside the host
 	port string // of the server
+
+	mu sync.Mutex // guards the file: connections come together when the server's address has moved
 }
 
 // balancerState is the file of a load balancer, with k3s' keys.
@@ -93,7 +96,10 @@ func (b *balancer) dialServer(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn, b.keep(conn.RemoteAddr().String())
+	if err := b.keep(conn.RemoteAddr().String()); err != nil {
+		b.log.Errorf("load balancer: %v", err) // the connection is good all the same
+	}
+	return conn, nil
 }
 
 // remember finds out where the server is now.
@@ -122,6 +128,8 @@ func (b *balancer) state() (balancerState, error) {
 }
 
 func (b *balancer) keep(address string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	state, err := b.state()
 	if err != nil || slices.Contains(state.ServerAddresses, address) {
 		return err

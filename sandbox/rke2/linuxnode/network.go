@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
@@ -77,16 +78,25 @@ func (n *node) startNetwork(ctx context.Context) error {
 	return nil
 }
 
+// networkRetry is how long the pod network is left as it is after it could not be changed.
+const networkRetry = 5 * time.Second
+
 func (p *podNetwork) run(ctx context.Context, synced cache.InformerSynced, changed <-chan struct{}) {
 	if !cache.WaitForCacheSync(ctx.Done(), synced) {
 		return
 	}
 	for {
-		p.report(p.update())
+		err := p.update()
+		p.report(err)
+		var again <-chan time.Time // nil: never
+		if err != nil {
+			again = time.After(networkRetry)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
+		case <-again:
 		}
 	}
 }

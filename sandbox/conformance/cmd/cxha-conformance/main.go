@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,15 +21,19 @@ import (
 
 // Exit codes.
 const (
-	exitSame    = 0
-	exitDiffers = 1 // or the suite could not run
-	exitUsage   = 2
+	exitSame        = 0
+	exitDiffers     = 1 // or the suite could not run
+	exitUsage       = 2
+	exitInterrupted = 130
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
+	if ctx.Err() != nil {
+		code = exitInterrupted
+	}
 	os.Exit(code)
 }
 
@@ -40,7 +45,8 @@ The machines must have neither RKE2 nor /etc/rancher, and SSH reaches them as cx
   --json  print one JSON document instead of a table
   --keep  leave RKE2 on the machines when a check differs, for somebody who looks at them
 
-Exit status: 0 everything is the same, 1 something differs or the suite could not run, 2 wrong command line or inventory.
+Exit status: 0 everything is the same, 1 something differs or the suite could not run, 2 wrong command line or inventory,
+130 interrupted: what was installed is removed first; a second Ctrl-C leaves it.
 `
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -105,7 +111,11 @@ func (s *session) run(ctx context.Context) (differs bool, err error) {
 	}
 	var results []conformance.Result
 	var writeErr error
-	runErr := conformance.Run(ctx, w, conformance.Checks(), func(r conformance.Result) {
+	checks := conformance.Checks()
+	if s.keep {
+		keepInstalled(checks, func() bool { return conformance.CountOf(results).Differs > 0 })
+	}
+	runErr := conformance.Run(ctx, w, checks, func(r conformance.Result) {
 		results = append(results, r)
 		if !s.json {
 			writeErr = errors.Join(writeErr, conformance.WriteResult(s.stdout, r))
@@ -124,6 +134,21 @@ func (s *session) run(ctx context.Context) (differs bool, err error) {
 		cleanErr = w.Clean(clean)
 	}
 	return differs, errors.Join(runErr, writeErr, cleanErr)
+}
+
+// keepInstalled makes the checks that remove RKE2 skip themselves once something differs.
+func keepInstalled(checks []conformance.Check, differs func() bool) {
+	for i, c := range checks {
+		if !strings.HasPrefix(c.ID, "C-OFF-") {
+			continue
+		}
+		checks[i].Run = func(ctx context.Context, w *conformance.World) error {
+			if differs() {
+				return &conformance.Skip{Why: "--keep, and something differs"}
+			}
+			return c.Run(ctx, w)
+		}
+	}
 }
 
 func (s *session) logf(format string, args ...any) {

@@ -6,6 +6,9 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 PREFIX="/usr/local"
+case "$0" in
+/*/bin/rke2-uninstall.sh) PREFIX="${0%/bin/rke2-uninstall.sh}" ;;
+esac
 DATA_DIR="${RKE2_DATA_DIR:-/var/lib/rancher/rke2}"
 "$(dirname "$0")/rke2-killall.sh"
 for role in server agent; do
