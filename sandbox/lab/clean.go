@@ -67,5 +67,8 @@ func Clean(ctx context.Context, p site.Paths) error {
 			return fmt.Errorf("%s names %s, which is no control group of this lab", name, dir)
 		}
 	}
-	return errors.Join(removeGroup(ctx, dirs), os.Remove(name))
+	if err := removeGroup(ctx, dirs); err != nil {
+		return err // they are still named, for the next time
+	}
+	return os.Remove(name)
 }

@@ -66,6 +66,9 @@ func (h *host) powerOn(ctx context.Context) error {
 	if _, on := h.power(); on {
 		return nil
 	}
+	if h.lab.closing() {
+		return fmt.Errorf("host %s: the lab is ending", h.Name)
+	}
 	if err := h.boot(ctx); err != nil {
 		return err
 	}
@@ -118,10 +121,19 @@ func (h *host) follow(cmd *exec.Cmd, console io.Closer, ended chan struct{}) {
 	ctx := context.Background()
 	h.mu.Lock()
 	h.lab.report(errors.Join(console.Close(), h.lab.unplug(ctx, h.Name, len(h.addresses())), h.ns.close(), removeGroup(ctx, h.groups)))
-	h.proc, h.ns = nil, nil
+	again := reboot && !h.lab.closing()
+	h.ns = nil
+	if !again {
+		h.proc = nil
+	}
 	h.mu.Unlock()
-	if reboot && !h.lab.closing() {
-		h.lab.report(h.boot(ctx))
+	if again { // its power counts as on meanwhile: whoever kills it waits, and looks again
+		if err := h.boot(ctx); err != nil {
+			h.lab.report(err)
+			h.mu.Lock()
+			h.proc = nil
+			h.mu.Unlock()
+		}
 	}
 	close(ended)
 }

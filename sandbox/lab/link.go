@@ -62,7 +62,7 @@ func (l *Lab) changeLinks(ctx context.Context, a, b string, change func(others [
 	if err := l.storeLinks(ctx, a, b, change); err != nil {
 		return err
 	}
-	for _, h := range append(one, two...) {
+	for _, h := range l.hosts { // all: links have new numbers, and with them new classes
 		h.mu.Lock()
 		if h.ns != nil {
 			err = errors.Join(err, l.shape(ctx, h))

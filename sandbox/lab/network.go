@@ -148,6 +148,11 @@ func (l *Lab) addForeign(ctx context.Context, addr netip.Addr) error {
 			return fmt.Errorf("%s belongs to host %s", addr, h.Name)
 		}
 	}
+	for name, own := range map[string]netip.Addr{"the mirror": site.MirrorAddress, "outside": outsideAddress, "the lab's watcher": watcherAddress, "the router": routerIn(addr)} {
+		if addr == own {
+			return fmt.Errorf("%s belongs to %s", addr, name)
+		}
+	}
 	ns, err := l.addMachine(ctx, foreignName(addr), foreignHardware, addr)
 	if err != nil {
 		return err
