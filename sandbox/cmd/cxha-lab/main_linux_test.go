@@ -25,45 +25,29 @@ func TestMain(m *testing.M) { consoletest.Main(m, main) }
 func TestCommandLineMistakes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, c := range map[string]struct {
-		args []string
-		want string
-		code int
-	}{
-		"unknown flag":       {[]string{"up", "--wokers", "2"}, "unknown flag: --wokers", 2},
-		"too many workers":   {[]string{"up", "--workers", "1000"}, "room for 0 to 220", 2},
-		"three sites":        {[]string{"up", "--sites", "3"}, "the lab has two", 2},
-		"latency":            {[]string{"up", "--latency", "5ms"}, "netem", 2},
-		"webhook":            {[]string{"up", "--webhook-delay", "5s"}, "the real one", 2},
-		"missing programs":   {[]string{"up", "--programs", "/nonexistent"}, "make lab-programs", 2},
-		"missing example":    {[]string{"up", "--example", "/nonexistent"}, "no such file", 2},
-		"one end of a link":  {[]string{"cut-link", "w1"}, "accepts 2 arg", 2},
-		"no rate":            {[]string{"slow", "w1", "w2"}, "accepts 3 arg", 2},
-		"not running":        {[]string{"status"}, "no sandbox is running", 1},
-		"reboot, no host":    {[]string{"reboot"}, "name of a host is missing", 2},
-		"reboot, no lab":     {[]string{"reboot", "w1"}, "no sandbox is running", 1},
-		"wipe is for down":   {[]string{"up", "--wipe"}, "unknown flag: --wipe", 2},
-		"keep is no flag":    {[]string{"down", "--keep"}, "unknown flag: --keep", 2},
-		"strange address":    {[]string{"arp", "add", "soon"}, "is no address", 2},
-		"command is missing": {[]string{"exec", "router"}, "a host and a command", 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := consoletest.Run(t, append([]string{"--dir", dir}, c.args...)...)
-			if got.Code != c.code || !strings.Contains(got.Stderr, c.want) {
-				t.Errorf("got %+v, want %q and exit code %d", got, c.want, c.code)
-			}
-		})
-	}
+	consoletest.Mistakes(t, dir, map[string]consoletest.Mistake{
+		"unknown flag":       {Args: []string{"up", "--wokers", "2"}, Message: "unknown flag: --wokers", Code: 2},
+		"too many workers":   {Args: []string{"up", "--workers", "1000"}, Message: "room for 0 to 220", Code: 2},
+		"three sites":        {Args: []string{"up", "--sites", "3"}, Message: "the lab has two", Code: 2},
+		"latency":            {Args: []string{"up", "--latency", "5ms"}, Message: "netem", Code: 2},
+		"webhook":            {Args: []string{"up", "--webhook-delay", "5s"}, Message: "the real one", Code: 2},
+		"missing programs":   {Args: []string{"up", "--programs", "/nonexistent"}, Message: "make lab-programs", Code: 2},
+		"missing example":    {Args: []string{"up", "--example", "/nonexistent"}, Message: "no such file", Code: 2},
+		"one end of a link":  {Args: []string{"cut-link", "w1"}, Message: "accepts 2 arg", Code: 2},
+		"no rate":            {Args: []string{"slow", "w1", "w2"}, Message: "accepts 3 arg", Code: 2},
+		"not running":        {Args: []string{"status"}, Message: "no sandbox is running", Code: 1},
+		"reboot, no host":    {Args: []string{"reboot"}, Message: "name of a host is missing", Code: 2},
+		"reboot, no lab":     {Args: []string{"reboot", "w1"}, Message: "no sandbox is running", Code: 1},
+		"wipe is for down":   {Args: []string{"up", "--wipe"}, Message: "unknown flag: --wipe", Code: 2},
+		"keep is no flag":    {Args: []string{"down", "--keep"}, Message: "unknown flag: --keep", Code: 2},
+		"strange address":    {Args: []string{"arp", "add", "soon"}, Message: "is no address", Code: 2},
+		"command is missing": {Args: []string{"exec", "router"}, Message: "a host and a command", Code: 2},
+	})
 }
 
 func TestHelpNamesExitCodes(t *testing.T) {
 	t.Parallel()
-	for _, c := range program().Root(console.Streams{}).Commands() {
-		if !c.Hidden && c.Name() != "help" && !strings.Contains(c.Long, "Exit status") && c.Name() != "completion" {
-			t.Errorf("%s does not say what its exit codes mean", c.Name())
-		}
-	}
+	consoletest.HelpNamesExitCodes(t, program().Root(console.Streams{}))
 }
 
 // newLab is a directory for a lab that is wiped at the end of the test; the test is skipped where no lab can be.

@@ -21,33 +21,21 @@ func TestMain(m *testing.M) { consoletest.Main(m, main) }
 func TestCommandLineMistakes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, c := range map[string]struct {
-		args []string
-		want string
-		code int
-	}{
-		"unknown flag":      {[]string{"up", "--wokers", "2"}, "unknown flag: --wokers", 2},
-		"too many workers":  {[]string{"up", "--workers", "1000"}, "room for 0 to 220", 2},
-		"negative latency":  {[]string{"up", "--latency", "-1s"}, "cannot be negative", 2},
-		"negative webhook":  {[]string{"up", "--webhook-delay", "-1s"}, "cannot be negative", 2},
-		"strange address":   {[]string{"arp", "add", "soon"}, "is no address", 2},
-		"strange arp":       {[]string{"arp", "put", "10.10.1.50"}, "add or remove", 2},
-		"missing example":   {[]string{"up", "--example", "/nonexistent"}, "no such file", 2},
-		"host missing":      {[]string{"kill"}, "name of a host is missing", 2},
-		"command missing":   {[]string{"exec", "w1"}, "a host and a command", 2},
-		"not running":       {[]string{"status"}, "no sandbox is running", 1},
-		"kill, not running": {[]string{"kill", "w1"}, "no sandbox is running", 1},
-		"strange delay":     {[]string{"latency", "soon"}, "is no delay", 2},
-		"too many words":    {[]string{"down", "now"}, "unknown command", 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := consoletest.Run(t, append([]string{"--dir", dir}, c.args...)...)
-			if got.Code != c.code || !strings.Contains(got.Stderr, c.want) {
-				t.Errorf("got %+v, want %q and exit code %d", got, c.want, c.code)
-			}
-		})
-	}
+	consoletest.Mistakes(t, dir, map[string]consoletest.Mistake{
+		"unknown flag":      {Args: []string{"up", "--wokers", "2"}, Message: "unknown flag: --wokers", Code: 2},
+		"too many workers":  {Args: []string{"up", "--workers", "1000"}, Message: "room for 0 to 220", Code: 2},
+		"negative latency":  {Args: []string{"up", "--latency", "-1s"}, Message: "cannot be negative", Code: 2},
+		"negative webhook":  {Args: []string{"up", "--webhook-delay", "-1s"}, Message: "cannot be negative", Code: 2},
+		"strange address":   {Args: []string{"arp", "add", "soon"}, Message: "is no address", Code: 2},
+		"strange arp":       {Args: []string{"arp", "put", "10.10.1.50"}, Message: "add or remove", Code: 2},
+		"missing example":   {Args: []string{"up", "--example", "/nonexistent"}, Message: "no such file", Code: 2},
+		"host missing":      {Args: []string{"kill"}, Message: "name of a host is missing", Code: 2},
+		"command missing":   {Args: []string{"exec", "w1"}, Message: "a host and a command", Code: 2},
+		"not running":       {Args: []string{"status"}, Message: "no sandbox is running", Code: 1},
+		"kill, not running": {Args: []string{"kill", "w1"}, Message: "no sandbox is running", Code: 1},
+		"strange delay":     {Args: []string{"latency", "soon"}, Message: "is no delay", Code: 2},
+		"too many words":    {Args: []string{"down", "now"}, Message: "unknown command", Code: 2},
+	})
 	if got := consoletest.Run(t, "--dir", dir, "down"); got.Code != 0 || !strings.Contains(got.Stdout, "There is no sandbox") {
 		t.Errorf("down of nothing: %+v", got)
 	}
@@ -55,11 +43,7 @@ func TestCommandLineMistakes(t *testing.T) {
 
 func TestHelpNamesExitCodes(t *testing.T) {
 	t.Parallel()
-	for _, c := range program().Root(console.Streams{}).Commands() {
-		if !c.Hidden && c.Name() != "help" && !strings.Contains(c.Long, "Exit status") && c.Name() != "completion" {
-			t.Errorf("%s does not say what its exit codes mean", c.Name())
-		}
-	}
+	consoletest.HelpNamesExitCodes(t, program().Root(console.Streams{}))
 }
 
 // TestIntegrationUp goes through the life of a sandbox, its server killed in between.

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/expertflow/cxha/sandbox/site"
 )
@@ -84,6 +87,37 @@ func Wait(t *testing.T, what string, holds func() bool) {
 		case <-tick.C:
 		case <-ctx.Done():
 			t.Fatalf("did not happen: %s", what)
+		}
+	}
+}
+
+// Mistake is a command line that the program refuses: its arguments, what its message has to say, and the exit code.
+type Mistake struct {
+	Args    []string
+	Message string
+	Code    int
+}
+
+// Mistakes calls the program with each, for a directory.
+func Mistakes(t *testing.T, dir string, mistakes map[string]Mistake) {
+	t.Helper()
+	for name, m := range mistakes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := Run(t, append([]string{"--dir", dir}, m.Args...)...)
+			if got.Code != m.Code || !strings.Contains(got.Stderr, m.Message) {
+				t.Errorf("got %+v, want %q and exit code %d", got, m.Message, m.Code)
+			}
+		})
+	}
+}
+
+// HelpNamesExitCodes wants every command's help to say what its exit codes mean.
+func HelpNamesExitCodes(t *testing.T, root *cobra.Command) {
+	t.Helper()
+	for _, c := range root.Commands() {
+		if !c.Hidden && c.Name() != "help" && !strings.Contains(c.Long, "Exit status") && c.Name() != "completion" {
+			t.Errorf("%s does not say what its exit codes mean", c.Name())
 		}
 	}
 }
