@@ -24,8 +24,9 @@ func placeOf(binary string) *place {
 	if !isLab(binary) {
 		return &place{limit: "60s"}
 	}
-	// Each script has three or four real hosts, with real kubelets and containers, besides a control plane.
-	return &place{lab: true, limit: "5m", slots: make(chan struct{}, runtime.NumCPU())}
+	// Each script has three or four real hosts, with real kubelets and containers, besides a control plane: more at a time would
+	// only wait for processors. One waits for its cluster while the others work.
+	return &place{lab: true, limit: "5m", slots: make(chan struct{}, runtime.NumCPU()+1)}
 }
 
 // enter waits until a script may run, and returns what is to be called at its end.

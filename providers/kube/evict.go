@@ -43,7 +43,8 @@ func (c call) evict(ctx context.Context, e eviction) error {
 	defer stall.Stop()
 	said := ""
 	for len(left) > 0 {
-		there, err := c.podsOn(ctx, e.node, func(p *corev1.Pod) bool { return left[p.UID] && movable(p) })
+		// A pod on its way out holds its volumes until the kubelet has removed it, also when its containers have ended.
+		there, err := c.podsOn(ctx, e.node, func(p *corev1.Pod) bool { return left[p.UID] && (movable(p) || p.DeletionTimestamp != nil) })
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/kube"
@@ -116,6 +117,30 @@ func TestIntegrationDrainOfADeadNodeEndsWithAHint(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+}
+
+// The containers of a pod that is evicted end before the kubelet has put away what it had; only then the node can go.
+func TestIntegrationDrainWaitsForPodsWhoseContainersHaveEnded(t *testing.T) {
+	api := realAPI(t)
+	p := kube.New(kube.Options{EvictionTimeout: 2 * time.Second})
+	s := &session{kubeconfig: api.kubeconfig}
+	joined(t, api, p, s, cluster(2))
+	pod(t, api.client, "web", "w2", func(p *corev1.Pod) { grace := int64(30); p.Spec.TerminationGracePeriodSeconds = &grace })
+	bp := cluster(1)
+	c := change(t, p, bp, probe(t, p, s, bp), "worker.w2/kube.drain")
+	done := make(chan error, 1)
+	go func() {
+		_, err := apply(t, p, s, c)
+		done <- err
+	}()
+	eventually(t, "the eviction", func() bool { return s.said("1 pod left: waiting for the end of default/web") })
+	patch := []byte(`{"status":{"phase":"Succeeded"}}`)
+	if _, err := api.client.CoreV1().Pods("default").Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+		t.Fatal(err)
+	}
+	if err, want := <-done, "no pod left the node for 2s: 1 pod left: waiting for the end of default/web"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 type Image struct {
 	Program    string   // the program's file name, in the image /PROGRAM, and the archive's, PROGRAM.tar
 	References []string // every name that the image has, as charts and templates write it
-	System     bool     // it belongs into RKE2's release; the others come from the internet's registries
+	System     bool     // every node has it from RKE2's release; the others come from the internet's registries
 	Optional   bool     // it is left out when the program was not built
 }
 
@@ -19,8 +19,8 @@ type Image struct {
 func All() []Image {
 	return []Image{
 		{Program: "pause", References: []string{"docker.io/rancher/mirrored-pause:3.6"}, System: true},
-		{Program: "coredns", References: []string{"docker.io/rancher/hardened-coredns:v1.14.3"}, System: true},
-		{Program: "traefik", References: []string{"docker.io/rancher/hardened-traefik:v3.7.13"}, System: true, Optional: true},
+		{Program: "coredns", References: []string{"docker.io/rancher/hardened-coredns:v1.14.3"}},
+		{Program: "traefik", References: []string{"docker.io/rancher/hardened-traefik:v3.7.13"}, Optional: true},
 		{Program: "controller", References: []string{"quay.io/metallb/controller:v0.16.0", "quay.io/metallb/controller:v0.16.1"}},
 		{Program: "speaker", References: []string{"quay.io/metallb/speaker:v0.16.0", "quay.io/metallb/speaker:v0.16.1"}},
 		{Program: "local-path-provisioner", References: []string{"docker.io/rancher/local-path-provisioner:v0.0.37"}},

@@ -198,9 +198,15 @@ func TestWriteAll(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	traefik := filepath.Join(to, "system", "traefik.tar")
-	if err := errors.Join(os.Mkdir(filepath.Dir(traefik), 0o700), os.WriteFile(traefik, []byte("of a program that is gone"), 0o600)); err != nil {
-		t.Fatal(err)
+	// Archives of earlier builds: of a program that is gone, and in the directory where the image was then.
+	stale := []string{
+		filepath.Join(to, "extra", "traefik.tar"), filepath.Join(to, "system", "traefik.tar"), filepath.Join(to, "system", "coredns.tar"),
+		filepath.Join(to, "extra", "pause.tar"),
+	}
+	for _, archive := range stale {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(archive), 0o700), os.WriteFile(archive, []byte("old"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, round := range []string{"first", "second"} {
 		done := map[string]string{}
@@ -212,7 +218,7 @@ func TestWriteAll(t *testing.T) {
 		}
 		made := fmt.Sprintf("written %t, missing false", round == "first")
 		want := map[string]string{
-			"/system/pause.tar": made, "/system/coredns.tar": made, "/system/traefik.tar": "written false, missing true",
+			"/system/pause.tar": made, "/extra/coredns.tar": made, "/extra/traefik.tar": "written false, missing true",
 			"/extra/controller.tar": made, "/extra/speaker.tar": made, "/extra/local-path-provisioner.tar": made, "/extra/volume.tar": made,
 			"/extra/web.tar": made,
 		}
@@ -220,8 +226,10 @@ func TestWriteAll(t *testing.T) {
 			t.Errorf("%s round (-want +got):\n%s", round, diff)
 		}
 	}
-	if _, err := os.Stat(traefik); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the archive of a program that is gone: %v", err)
+	for _, archive := range stale {
+		if _, err := os.Stat(archive); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s of an earlier build is left: %v", archive, err)
+		}
 	}
 	if err := os.Remove(filepath.Join(programs, "coredns")); err != nil {
 		t.Fatal(err)

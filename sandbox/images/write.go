@@ -31,27 +31,39 @@ type Result struct {
 // Write brings the archives of all images up to date, each as a whole: a reader never sees half of one. done is called for each.
 func Write(o Options, done func(Result)) error {
 	for _, image := range All() {
-		directory := filepath.Join(o.To, "extra")
-		if image.System {
-			directory = filepath.Join(o.To, "system")
-		}
-		if err := os.MkdirAll(directory, 0o755); err != nil {
-			return err
-		}
-		result := Result{Image: image, Archive: filepath.Join(directory, image.Program+".tar")}
-		written, err := image.Write(filepath.Join(o.Programs, image.Program), result.Archive)
-		switch {
-		case err == nil:
-			result.Written = written
-		case image.Optional && errors.Is(err, os.ErrNotExist):
-			result.Missing = true
-			if err := os.Remove(result.Archive); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-		default:
+		result, err := image.writeBelow(o)
+		if err != nil {
 			return fmt.Errorf("image %s: %w", image.Program, err)
 		}
 		done(result)
+	}
+	return nil
+}
+
+// writeBelow writes the archive into the directory where it belongs, and removes one that an earlier build has left in the other.
+func (i Image) writeBelow(o Options) (Result, error) {
+	directory, other := filepath.Join(o.To, "extra"), filepath.Join(o.To, "system")
+	if i.System {
+		directory, other = other, directory
+	}
+	if err := errors.Join(os.MkdirAll(directory, 0o755), os.MkdirAll(other, 0o755)); err != nil {
+		return Result{}, err
+	}
+	file := i.Program + ".tar"
+	result := Result{Image: i, Archive: filepath.Join(directory, file)}
+	var err error
+	result.Written, err = i.Write(filepath.Join(o.Programs, i.Program), result.Archive)
+	if i.Optional && errors.Is(err, os.ErrNotExist) {
+		result.Missing = true
+		err = remove(result.Archive)
+	}
+	return result, errors.Join(err, remove(filepath.Join(other, file)))
+}
+
+// remove removes a file that may be there.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -26,10 +26,10 @@ import (
 const CacheDir = "/var/cache/cxha-lab"
 
 // basePackages are what hosts have besides debootstrap's minimum. RKE2 asks for iptables' tools, conntrack and ethtool; ufw and
-// NetworkManager are there to be found on one host each.
+// NetworkManager are there to be found on one host each; isal has a fast gzip.
 var basePackages = []string{
 	"systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "iptables", "nftables", "iputils-ping", "curl", "sudo", "ca-certificates",
-	"procps", "kmod", "conntrack", "ethtool", "socat", "zstd", "ufw", "network-manager", "libpam-systemd",
+	"procps", "kmod", "conntrack", "ethtool", "socat", "zstd", "ufw", "network-manager", "libpam-systemd", "isal",
 }
 
 var (
@@ -199,7 +199,7 @@ func makeBase(ctx context.Context, spec baseSpec, dir string, progress io.Writer
 	if spec.source.Keyring != "" {
 		args = append(args, "--keyring="+spec.source.Keyring)
 	}
-	script := fmt.Sprintf("set -eu\nmount -t proc proc /proc\ndebootstrap \"$@\"\nchroot %s /bin/sh -s\n", quote(part))
+	script := fmt.Sprintf("set -eu\nmount -t proc proc /proc\ndebootstrap \"$@\" </dev/null\nchroot %s /bin/sh -s\n", quote(part))
 	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", script, "sh"}, append(args, spec.suite, part, spec.source.URI)...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	cmd.Stdin = strings.NewReader(baseScript)

@@ -55,6 +55,4 @@ type ClusterConfig struct {
 	ClusterDNS    string `json:"clusterDNS"`
 	ClusterDomain string `json:"clusterDomain"`
 	APIServerPort int    `json:"apiServerPort"`
-	// IngressControllers are those of ingress-controller; empty: RKE2's default.
-	IngressControllers []string `json:"ingressControllers"`
 }

@@ -83,8 +83,7 @@ func (s *server) planeOptions() (controlplane.Options, error) {
 	}
 	s.cluster = ClusterConfig{
 		ClusterCIDR: pods.String(), ServiceCIDR: services.String(), APIServerPort: apiServerPort,
-		IngressControllers: s.config.Split("ingress-controller"),
-		ClusterDNS:         s.config.Text("cluster-dns", tenth(services).String()), ClusterDomain: s.config.Text("cluster-domain", "cluster.local"),
+		ClusterDNS: s.config.Text("cluster-dns", tenth(services).String()), ClusterDomain: s.config.Text("cluster-domain", "cluster.local"),
 	}
 	tlsDir := s.realPath("server", "tls")
 	return controlplane.Options{

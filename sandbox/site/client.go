@@ -17,8 +17,8 @@ type Client struct {
 	http  *http.Client
 }
 
-// ErrNotRunning tells that no sandbox runs in the directory.
-var ErrNotRunning = errors.New("no sandbox is running")
+// ErrNotRunning tells that neither a sandbox nor a lab runs in the directory.
+var ErrNotRunning = errors.New("nothing is running here")
 
 // NewClient makes a client; it does not connect yet.
 func NewClient(p Paths) *Client {

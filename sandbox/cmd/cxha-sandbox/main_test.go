@@ -31,8 +31,8 @@ func TestCommandLineMistakes(t *testing.T) {
 		"missing example":   {Args: []string{"up", "--example", "/nonexistent"}, Message: "no such file", Code: 2},
 		"host missing":      {Args: []string{"kill"}, Message: "name of a host is missing", Code: 2},
 		"command missing":   {Args: []string{"exec", "w1"}, Message: "a host and a command", Code: 2},
-		"not running":       {Args: []string{"status"}, Message: "no sandbox is running", Code: 1},
-		"kill, not running": {Args: []string{"kill", "w1"}, Message: "no sandbox is running", Code: 1},
+		"not running":       {Args: []string{"status"}, Message: "nothing is running here", Code: 1},
+		"kill, not running": {Args: []string{"kill", "w1"}, Message: "nothing is running here", Code: 1},
 		"strange delay":     {Args: []string{"latency", "soon"}, Message: "is no delay", Code: 2},
 		"too many words":    {Args: []string{"down", "now"}, Message: "unknown command", Code: 2},
 	})

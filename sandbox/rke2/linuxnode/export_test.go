@@ -63,6 +63,18 @@ func KubeletArguments(options rke2.NodeOptions) ([]string, error) {
 	return (&node{NodeOptions: options}).kubeletArguments()
 }
 
+// ServeImages serves a directory's images on the loopback interface and returns the mirror's URL, and what waits until they are served
+// no more.
+func ServeImages(ctx context.Context, options rke2.NodeOptions, directory, address string) (mirror string, wait func(), err error) {
+	n := &node{NodeOptions: options, done: make(chan struct{})}
+	err = n.serveImages(ctx, directory, address)
+	return n.mirror, n.parts.Wait, err
+}
+
+func WriteRegistries(options rke2.NodeOptions, mirror string) error {
+	return (&node{NodeOptions: options, mirror: mirror}).writeRegistries()
+}
+
 func ContainerdConfig(options rke2.NodeOptions) ([]byte, error) {
 	return (&node{NodeOptions: options}).containerdConfig()
 }

@@ -17,47 +17,21 @@ import (
 	"syscall"
 )
 
-// registryDir holds the images that stand in for the internet's registries: hosts of the lab have it, others do not.
-const registryDir = "/usr/share/cxha-lab/images"
-
-// importPause imports what the first pods of a node need, those that are static.
-func (n *node) importPause(ctx context.Context) error {
-	return n.importSome(ctx, func(file string) bool { return strings.HasPrefix(filepath.Base(file), "pause") })
-}
-
-// importImages imports what pods may need soon, importRest what is left.
+// importImages puts the images of archives on this host into containerd's store, as RKE2 does before the first pod: the release's own,
+// and those in agent/images (domain.md §2.3). An archive that has not changed is left out; a bad one is logged.
 func (n *node) importImages(ctx context.Context) error {
-	return n.importSome(ctx, func(file string) bool { return !n.isLarge(file) })
-}
-
-func (n *node) importRest(ctx context.Context) error {
-	return n.importSome(ctx, func(string) bool { return true })
-}
-
-// isLarge tells whether an archive can wait: Traefik's is larger than all others, and not every cluster has it.
-func (n *node) isLarge(file string) bool {
-	controllers := n.Cluster.IngressControllers
-	return strings.Contains(filepath.Base(file), "traefik") && len(controllers) > 0 && !slices.Contains(controllers, "traefik")
-}
-
-// importSome puts the images of archives on this host into containerd's store: of the release's own, those in agent/images as
-// RKE2 does (domain.md §2.3), and those of the lab. An archive that has not changed is left out; a bad one is logged.
-func (n *node) importSome(ctx context.Context, wanted func(file string) bool) error {
 	imported, err := n.imported()
 	if err != nil {
 		return err
 	}
 	now := map[string]string{}
-	for _, directory := range []string{filepath.Join(n.programs.share, "images"), n.path("images"), registryDir} {
+	for _, directory := range []string{filepath.Join(n.programs.share, "images"), n.path("images")} {
 		archives, err := findArchives(directory)
 		if err != nil {
 			return err
 		}
 		for _, file := range slices.Sorted(maps.Keys(archives)) {
 			if imported[file] != archives[file] {
-				if !wanted(file) {
-					continue
-				}
 				if err := n.importArchive(ctx, file); err != nil {
 					n.Log.Errorf("Error encountered while importing %s: %v", file, err)
 					continue
@@ -74,12 +48,6 @@ func (n *node) importSome(ctx context.Context, wanted func(file string) bool) er
 		return err
 	}
 	return n.write(n.importedFile(), encoded)
-}
-
-func (n *node) logImport(ctx context.Context, err error) {
-	if err != nil && ctx.Err() == nil {
-		n.Log.Errorf("Failed to import images: %v", err)
-	}
 }
 
 // findArchives are the image archives of a directory with size and time of change; none if there is no such directory.

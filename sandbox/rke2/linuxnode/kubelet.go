@@ -65,7 +65,7 @@ func (n *node) writeKubeletConfig() error {
 		"volumePluginDir":          "/var/lib/kubelet/volumeplugins",
 		"evictionHard":             map[string]string{"imagefs.available": "5%", "nodefs.available": "5%"},
 		"evictionMinimumReclaim":   map[string]string{"imagefs.available": "10%", "nodefs.available": "10%"},
-		// Images come from archives: what is collected here cannot be pulled again.
+		// What came from an archive cannot be pulled again. The lab's hosts share a disk, and none can empty it.
 		"imageGCHighThresholdPercent": 100,
 	})
 	if err != nil {

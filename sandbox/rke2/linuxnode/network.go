@@ -70,9 +70,6 @@ func (n *node) startNetwork(ctx context.Context) error {
 	factory.Start(ctx.Done())
 	n.parts.Go(func() {
 		defer factory.Shutdown()
-		// Without a network the node is not Ready and gets no pods: none of them has to wait for an image that is on its way.
-		n.logImport(ctx, n.importImages(ctx))
-		n.parts.Go(func() { n.logImport(ctx, n.importRest(ctx)) })
 		network.run(ctx, informer.HasSynced, changed)
 	})
 	return nil

@@ -23,6 +23,7 @@ const (
 type node struct {
 	rke2.NodeOptions
 	programs   programs
+	mirror     string // the registry of the lab's images; empty where there are none
 	containerd *controlplane.Component
 	proxy      *controlplane.Component
 	cancel     context.CancelFunc // ends what runs in this process
@@ -55,10 +56,13 @@ func (n *node) start(ctx context.Context) error {
 	for _, warning := range setKernel() {
 		n.Log.Warnf("%v", warning)
 	}
+	if err := n.serveImages(running, registryDir, registryAddress); err != nil {
+		return err
+	}
 	if err := n.startContainerd(ctx); err != nil {
 		return err
 	}
-	if err := n.importPause(ctx); err != nil {
+	if err := n.importImages(ctx); err != nil {
 		return err
 	}
 	if err := n.writeStaticPods(); err != nil {
