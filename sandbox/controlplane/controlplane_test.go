@@ -108,7 +108,8 @@ func startNode(
 		t.Fatal(err)
 	}
 	node, err := controlplane.StartNode(controlplane.NodeOptions{
-		Dir: filepath.Join(dir, "agent"), NodeName: "cp1", NodeIP: nodeIP, Kubeconfig: file, PodCIDR: pods,
+		Dir: filepath.Join(dir, "agent"), NodeName: "cp1", NodeIP: nodeIP, PodCIDR: pods,
+		Kubeconfig: file, KubeletKubeconfig: file,
 	})
 	if err != nil {
 		t.Fatal(err)

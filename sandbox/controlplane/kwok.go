@@ -33,6 +33,7 @@ func runKwok(args []string) int {
 	}
 	command := kwokcmd.NewCommand(ctx)
 	command.PersistentFlags().AddFlagSet(flags)
+	keepLease(command)
 	command.SetArgs(args)
 	if err := command.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "kwok: %v\n", err)

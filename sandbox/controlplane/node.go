@@ -13,13 +13,15 @@ type NodeOptions struct {
 	Dir      string
 	NodeName string
 	NodeIP   netip.Addr
-	// Kubeconfig is the real path of a kubeconfig of a user that may manage nodes, pods and leases.
+	// Kubeconfig is the real path of a kubeconfig of a user that may manage nodes and pods.
 	Kubeconfig string
+	// KubeletKubeconfig is the real path of kubelet's own kubeconfig, with which the node's lease is kept.
+	KubeletKubeconfig string
 	// PodCIDR is where pod addresses are taken from.
 	PodCIDR netip.Prefix
 }
 
-// StartNode starts kwok for one node: it keeps the node's lease and conditions, and plays its pods' lives.
+// StartNode starts kwok for one node: it keeps the node's conditions and plays its pods' lives, and kubelet's lease is kept beside it.
 func StartNode(options NodeOptions) (*Component, error) {
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("node %s: %w", options.NodeName, err)
@@ -40,6 +42,8 @@ func StartNode(options NodeOptions) (*Component, error) {
 		"--node-name=" + options.NodeName,
 		"--node-ip=" + options.NodeIP.String(),
 		"--cidr=" + options.PodCIDR.String(),
-		"--node-lease-duration-seconds=40", // kubelet's
+		"--" + leaseFlag + "=" + options.KubeletKubeconfig,
+		// kwok's own lease would make it leave pods alone for ever that it sees before it has seen the lease itself.
+		"--node-lease-duration-seconds=0",
 	})
 }

@@ -97,6 +97,9 @@ func restartServer(s *site, cp1, w1 *host) {
 		if err != nil {
 			return time.Time{}, err
 		}
+		if holder := lease.Spec.HolderIdentity; holder == nil || *holder != "w1" || len(lease.OwnerReferences) != 1 {
+			return time.Time{}, fmt.Errorf("lease %v of owners %v: want it held by w1 and owned by its Node", lease.Spec, lease.OwnerReferences)
+		}
 		return lease.Spec.RenewTime.Time, nil
 	}
 	s.await("w1 renews its lease after the restart", func() error {

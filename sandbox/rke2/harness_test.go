@@ -200,15 +200,19 @@ func (s *site) await(what string, try func() error) {
 	began := time.Now()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
+	var last error
 	for {
 		err := try()
 		if err == nil {
 			s.t.Logf("%s: after %s", what, time.Since(began).Round(time.Millisecond))
 			return
 		}
+		if last == nil || s.ctx.Err() == nil && !strings.Contains(err.Error(), "context deadline") {
+			last = err // near the end clients say only that there is no time
+		}
 		select {
 		case <-s.ctx.Done():
-			s.t.Fatalf("%s: %v", what, err)
+			s.t.Fatalf("%s: %v", what, last)
 		case <-ticker.C:
 		}
 	}

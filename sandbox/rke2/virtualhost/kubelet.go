@@ -7,8 +7,6 @@ import (
 	"path"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -19,7 +17,6 @@ import (
 const (
 	kubeletRetry = 2 * time.Second
 	nodeGrace    = 3 * time.Second
-	leaseSpace   = "kube-node-lease"
 )
 
 // kwokNode is a node whose kubelet and pods are played by kwok.
@@ -57,7 +54,8 @@ func startNode(ctx context.Context, options rke2.NodeOptions) (rke2.Node, error)
 		return nil, err
 	}
 	component, err := controlplane.StartNode(controlplane.NodeOptions{
-		Dir: r.realPath("sandbox"), NodeName: r.Name, NodeIP: r.IP, Kubeconfig: r.realPath("rke2controller.kubeconfig"), PodCIDR: pods,
+		Dir: r.realPath("sandbox"), NodeName: r.Name, NodeIP: r.IP, PodCIDR: pods,
+		Kubeconfig: r.realPath("rke2controller.kubeconfig"), KubeletKubeconfig: r.realPath("kubelet.kubeconfig"),
 	})
 	if err != nil {
 		return nil, err
@@ -79,7 +77,7 @@ func (r registrar) register(ctx context.Context, client kubernetes.Interface) er
 	for {
 		err := registration.register(ctx, client)
 		if err == nil {
-			return r.releaseLease(ctx, client)
+			return nil
 		}
 		r.Log.Errorf("Unable to register node with API server: %v", err)
 		select {
@@ -124,13 +122,4 @@ func (r registrar) kubeletClient() (kubernetes.Interface, error) {
 	}
 	config.Timeout = 10 * time.Second
 	return kubernetes.NewForConfig(config)
-}
-
-// releaseLease removes the node's lease of an earlier life: kwok would wait for its end, where kubelet just goes on renewing it.
-func (r registrar) releaseLease(ctx context.Context, client kubernetes.Interface) error {
-	err := client.CoordinationV1().Leases(leaseSpace).Delete(ctx, r.Name, metav1.DeleteOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("lease of node %s: %w", r.Name, err)
-	}
-	return nil
 }
