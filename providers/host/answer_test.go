@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -150,6 +151,43 @@ func TestNoNetworkManagerNothingToDo(t *testing.T) {
 	c := cases(t)["network manager"]
 	if change, ok := providertest.Changes(t, providertest.Relocated(t), c.Kind, c.Resource); ok {
 		t.Errorf("planned is %s on a host without NetworkManager, want nothing", change.Action)
+	}
+}
+
+// NetworkManager refuses to reload while it starts. What it never read must not look as if it were in place.
+func TestNetworkManagerRefusesToReload(t *testing.T) {
+	t.Parallel()
+	c := cases(t)["network manager"]
+	for name, tt := range map[string]struct {
+		refusals int
+		want     string
+	}{
+		"for a moment": {refusals: 3},
+		"for good":     {refusals: 1000, want: "Job for NetworkManager.service failed."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := providertest.Relocated(t)
+			prepare := c.Prepare + fmt.Sprintf("echo %d > run/units/NetworkManager/refusals\nln -s /bin/true run/bin/sleep\n", tt.refusals)
+			if reply, err := run(t.Context(), prepare); err != nil || reply.Exit != 0 {
+				t.Fatal(reply, err)
+			}
+			change, ok := providertest.Changes(t, run, c.Kind, c.Resource)
+			if !ok {
+				t.Fatal("nothing is planned")
+			}
+			script, err := c.Kind.Commands(change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, err := run(t.Context(), "set -eu\n"+script.Text())
+			if err != nil || (reply.Exit != 0) != (tt.want != "") || !strings.HasPrefix(reply.Stderr, tt.want) {
+				t.Errorf("%+v, %v, want %q", reply, err, tt.want)
+			}
+			if again, ok := providertest.Changes(t, run, c.Kind, c.Resource); ok != (tt.want != "") {
+				t.Errorf("the next plan: %t, %s", ok, again.Action)
+			}
+		})
 	}
 }
 

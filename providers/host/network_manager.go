@@ -68,8 +68,32 @@ func (networkManager) Commands(c plans.Change) (*shell.Script, error) {
 		s.Add("rm -f %s", footprint.NetworkManagerFile)
 		return s, nil
 	}
+	content := stringAttr(c.After, "content")
+	file := shell.File{Path: footprint.NetworkManagerFile, Content: content + unread, Owner: "root:root", Mode: "0644"}
 	s.Add("(umask 022 && mkdir -p /etc/NetworkManager/conf.d)")
-	s.File(shell.File{Path: footprint.NetworkManagerFile, Content: stringAttr(c.After, "content"), Owner: "root:root", Mode: "0644"})
-	s.Add("if systemctl is-active --quiet NetworkManager.service; then systemctl reload NetworkManager.service; fi")
+	s.File(file)
+	reload(s)
+	file.Content = content
+	s.File(file)
 	return s, nil
+}
+
+// unread ends the file until NetworkManager has read it: without it the next plan could not see that it never did.
+const unread = "# NetworkManager has not read this yet\n"
+
+// reload adds the lines that have a running NetworkManager read its files. It asks for ten seconds, because one on a busy host
+// that has just booted was seen to refuse; then its journal is asked why, because systemctl does not say.
+func reload(s *shell.Script) {
+	s.Add("if systemctl is-active --quiet NetworkManager.service; then")
+	s.Add("  cxha_tries=0")
+	s.Add("  until cxha_said=$(systemctl reload NetworkManager.service 2>&1); do")
+	s.Add(`    cxha_tries=$((cxha_tries + 1))`)
+	s.Add(`    if [ "$cxha_tries" -ge 50 ]; then`)
+	s.Add(`      echo "$cxha_said" >&2`)
+	s.Add("      journalctl -u NetworkManager.service -n 5 -o cat --no-pager >&2")
+	s.Add("      exit 1")
+	s.Add("    fi")
+	s.Add("    sleep 0.2")
+	s.Add("  done")
+	s.Add("fi")
 }

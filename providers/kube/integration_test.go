@@ -78,18 +78,12 @@ func TestIntegrationNodeIsAwaited(t *testing.T) {
 	if !c.Before.IsNull() {
 		t.Fatalf("an unregistered node is %#v, want null", c.Before)
 	}
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, p, s, c)
-		done <- err
-	}()
+	done := applying(t, p, s, c)
 	eventually(t, "progress: not registered", func() bool { return s.said("not registered yet") })
 	n := register(t, api.client, "w1", "10.10.2.11", false)
 	eventually(t, "progress: the condition's reason", func() bool { return s.said("KubeletNotReady: container runtime network not ready") })
 	report(t, api.client, n, true)
-	if err := <-done; err != nil {
-		t.Fatalf("apply: %v", err)
-	}
+	ended(t, done)
 }
 
 func TestIntegrationNodeThatWasDeletedIsMadeToRegister(t *testing.T) {
@@ -98,16 +92,10 @@ func TestIntegrationNodeThatWasDeletedIsMadeToRegister(t *testing.T) {
 	p := kube.New(kube.Options{})
 	s := &session{kubeconfig: api.kubeconfig, unit: "rke2-agent\nSun 2026-11-22 08:00:00 UTC\nSun 2026-11-22 09:00:00 UTC\n"}
 	c := change(t, p, bp, probe(t, p, s, bp), "worker.w1/kube.node")
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, p, s, c)
-		done <- err
-	}()
+	done := applying(t, p, s, c)
 	eventually(t, "progress: it restarts", func() bool { return s.said("not registered, though rke2-agent has run for 1h0m0s: it restarts") })
 	register(t, api.client, "w1", "10.10.2.11", true)
-	if err := <-done; err != nil {
-		t.Errorf("apply: %v", err)
-	}
+	ended(t, done)
 	if want := []string{"systemctl restart --no-block rke2-agent.service"}; !slices.Equal(s.restarts, want) {
 		t.Errorf("restarts %v, want %v", s.restarts, want)
 	}
@@ -119,19 +107,13 @@ func TestIntegrationNodeOutlivesARestartOfTheAPI(t *testing.T) {
 	p := kube.New(kube.Options{})
 	s := &session{kubeconfig: api.kubeconfig}
 	c := change(t, p, bp, probe(t, p, s, bp), "worker.w1/kube.node")
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, p, s, c)
-		done <- err
-	}()
+	done := applying(t, p, s, c)
 	eventually(t, "progress", func() bool { return s.said("not registered yet") })
 	s.fail(errors.New("connect failed: Connection refused"))
 	register(t, api.client, "w1", "10.10.2.11", true)
 	eventually(t, "progress about the API", func() bool { return s.said("waiting for the Kubernetes API: the API server does not answer") })
 	s.fail(nil)
-	if err := <-done; err != nil {
-		t.Fatalf("apply: %v", err)
-	}
+	ended(t, done)
 }
 
 func TestIntegrationNodeTimeoutNamesTheCondition(t *testing.T) {
@@ -319,18 +301,12 @@ func TestIntegrationIsolationWaitsForTheBudget(t *testing.T) {
 	p := kube.New(kube.Options{})
 	s := &session{kubeconfig: api.kubeconfig}
 	c := change(t, p, bp, probe(t, p, s, bp), "control_plane.cp1/kube.isolation")
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, p, s, c)
-		done <- err
-	}()
+	done := applying(t, p, s, c)
 	eventually(t, "progress about the budget", func() bool {
 		return s.said("1 pod left: waiting for PodDisruptionBudget default/keep-web, which needs 1 healthy pods and has 1 currently (pod default/web)")
 	})
 	allow(t, api.client, b, 1)
-	if err := <-done; err != nil {
-		t.Errorf("apply: %v", err)
-	}
+	ended(t, done)
 }
 
 // A budget whose controller has not seen its newest version is answered with a proposal to wait for 10 s, which client-go
@@ -350,18 +326,12 @@ func TestIntegrationIsolationAsksABudgetInWorkAgainSoon(t *testing.T) {
 	p := kube.New(kube.Options{})
 	s := &session{kubeconfig: api.kubeconfig}
 	c := change(t, p, bp, probe(t, p, s, bp), "control_plane.cp1/kube.isolation")
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, p, s, c)
-		done <- err
-	}()
+	done := applying(t, p, s, c)
 	eventually(t, "progress about the budget", func() bool {
 		return s.said("waiting for PodDisruptionBudget default/keep-web, which is still being processed by the server (pod default/web)")
 	})
 	allow(t, api.client, b, 1)
-	if err := <-done; err != nil {
-		t.Errorf("apply: %v", err)
-	}
+	ended(t, done)
 }
 
 func TestIntegrationIsolationFails(t *testing.T) {

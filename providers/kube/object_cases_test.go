@@ -114,19 +114,13 @@ func TestIntegrationWebhookThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 		_, err := s.api.client.CoreV1().ConfigMaps("hook").Patch(t.Context(), "y", types.ApplyPatchType, []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"y"}}`), metav1.PatchOptions{FieldManager: "test", DryRun: []string{"All"}})
 		return err != nil
 	})
-	done := make(chan error, 1)
 	c := s.plan()[`manifest.m/kube.object["ConfigMap/hook/x"]`]
-	go func() {
-		_, err := apply(t, s.p, s.s, c)
-		done <- err
-	}()
+	done := applying(t, s.p, s.s, c)
 	eventually(t, "progress about the webhook", func() bool { return s.s.said("waiting for a webhook that does not answer: ") })
 	if err := hooks.Delete(t.Context(), "hook", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; err != nil {
-		t.Errorf("apply: %v", err)
-	}
+	ended(t, done)
 	s.settled()
 }
 

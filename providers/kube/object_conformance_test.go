@@ -57,16 +57,10 @@ func TestIntegrationObjectOutlivesARestartOfTheAPI(t *testing.T) {
 	s.manifest("m", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: restart}\n")
 	c := s.plan()[`manifest.m/kube.object["ConfigMap/restart/x"]`]
 	s.s.fail(errors.New("connect failed: Connection refused"))
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, s.p, s.s, c)
-		done <- err
-	}()
+	done := applying(t, s.p, s.s, c)
 	eventually(t, "progress about the API", func() bool { return s.s.said("waiting for the Kubernetes API: the API server does not answer") })
 	s.s.fail(nil)
-	if err := <-done; err != nil {
-		t.Errorf("apply: %v", err)
-	}
+	ended(t, done)
 	s.settled()
 }
 

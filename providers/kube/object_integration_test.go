@@ -340,18 +340,12 @@ func TestIntegrationNamespaceThatHoldsMoreIsNotRemoved(t *testing.T) {
 	// What a release has in it may be leaving at the same time.
 	patient := kube.New(kube.Options{})
 	probe(t, patient, s.s, s.bp)
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, patient, s.s, changes[ns])
-		done <- err
-	}()
+	done := applying(t, patient, s.s, changes[ns])
 	eventually(t, "progress about the release", func() bool { return s.s.said("waiting for the release in the namespace to go: ConfigMap released") })
 	if err := s.api.client.CoreV1().ConfigMaps("crowded").Delete(t.Context(), "released", metav1.DeleteOptions{}); err != nil {
 		t.Error(err)
 	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	ended(t, done)
 	s.settled()
 }
 

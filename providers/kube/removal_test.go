@@ -129,11 +129,7 @@ func TestIntegrationDrainWaitsForPodsWhoseContainersHaveEnded(t *testing.T) {
 	pod(t, api.client, "web", "w2", func(p *corev1.Pod) { grace := int64(30); p.Spec.TerminationGracePeriodSeconds = &grace })
 	bp := cluster(1)
 	c := change(t, p, bp, probe(t, p, s, bp), "worker.w2/kube.drain")
-	done := make(chan error, 1)
-	go func() {
-		_, err := apply(t, p, s, c)
-		done <- err
-	}()
+	done := applying(t, p, s, c)
 	eventually(t, "the eviction", func() bool { return s.said("1 pod left: waiting for the end of default/web") })
 	patch := []byte(`{"status":{"phase":"Succeeded"}}`)
 	if _, err := api.client.CoreV1().Pods("default").Patch(t.Context(), "web", types.MergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {

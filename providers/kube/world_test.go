@@ -200,6 +200,25 @@ func apply(t *testing.T, p *kube.Provider, s providers.Session, c plans.Change) 
 	return cty.NilVal, nil
 }
 
+// applying begins to apply a change, and sends how that ended.
+func applying(t *testing.T, p *kube.Provider, s providers.Session, c plans.Change) <-chan error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		_, err := apply(t, p, s, c)
+		done <- err
+	}()
+	return done
+}
+
+// ended waits for the end of what is being applied, which has to be a good one.
+func ended(t *testing.T, done <-chan error) {
+	t.Helper()
+	if err := <-done; err != nil {
+		t.Errorf("apply: %v", err)
+	}
+}
+
 // mustApply applies the change of a resource of the blueprint and checks that the next probe finds nothing left to do.
 func mustApply(t *testing.T, p *kube.Provider, s providers.Session, bp *blueprint.Blueprint, addr string) {
 	t.Helper()
