@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,18 +18,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/expertflow/cxha/sandbox/images"
+	"github.com/expertflow/cxha/sandbox/images/imagestest"
 )
 
-// build compiles a program of this directory.
-func build(t testing.TB, name string) string {
+// compiled compiles the smallest of the images' programs.
+func compiled(t testing.TB) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), name)
-	compile := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+name)
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if output, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", name, err, output)
-	}
-	return program
+	return imagestest.Program(t, "./pause", "CGO_ENABLED=0", "GOOS=linux")
 }
 
 func pause() images.Image {
@@ -58,7 +52,7 @@ func read(t testing.TB, path string) []byte {
 
 func TestArchiveIsAnImage(t *testing.T) {
 	t.Parallel()
-	program, archive := build(t, "pause"), filepath.Join(t.TempDir(), "pause.tar")
+	program, archive := compiled(t), filepath.Join(t.TempDir(), "pause.tar")
 	write(t, pause(), program, archive)
 	image, err := tarball.ImageFromPath(archive, nil)
 	if err != nil {
@@ -126,7 +120,7 @@ func layer(t *testing.T, image v1.Image, program []byte) map[string]string {
 
 func TestArchiveIsWrittenWhenSomethingChanged(t *testing.T) {
 	t.Parallel()
-	program, archive := build(t, "pause"), filepath.Join(t.TempDir(), "pause.tar")
+	program, archive := compiled(t), filepath.Join(t.TempDir(), "pause.tar")
 	if !write(t, pause(), program, archive) {
 		t.Error("a new archive was not written")
 	}
@@ -189,7 +183,7 @@ func TestProgramsThatCannotStandAlone(t *testing.T) {
 func TestWriteAll(t *testing.T) {
 	t.Parallel()
 	programs, to := t.TempDir(), t.TempDir()
-	program := read(t, build(t, "pause"))
+	program := read(t, compiled(t))
 	for _, image := range images.All() {
 		if image.Optional {
 			continue
@@ -251,7 +245,7 @@ func TestReferencesAreWhole(t *testing.T) {
 }
 
 func FuzzArchiveReplacesAnything(f *testing.F) {
-	program := build(f, "pause")
+	program := compiled(f)
 	good := filepath.Join(f.TempDir(), "good.tar")
 	write(f, pause(), program, good)
 	sum := sha256.Sum256(read(f, good))

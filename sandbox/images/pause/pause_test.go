@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/expertflow/cxha/sandbox/images/imagestest"
 )
 
 func TestReapsAndEnds(t *testing.T) {
@@ -18,10 +19,7 @@ func TestReapsAndEnds(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("/proc tells what children a process has; this is " + runtime.GOOS)
 	}
-	path := filepath.Join(t.TempDir(), "pause")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
+	path := imagestest.Program(t, ".")
 	// The child of the shell is pause's own when the shell has become pause.
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), "/bin/sh", "-c", `sleep 0.3 & exec "$0"`, path)
 	if err := command.Start(); err != nil {

@@ -75,11 +75,26 @@ func FuzzArchive(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v in %q", err, body)
 		}
-		status, body = get(t, opened, "/v2/library/b/blobs/"+manifest.Config.Digest.String())
-		if digest, _, err := v1.SHA256(bytes.NewReader(body)); err != nil || status != http.StatusOK || digest != manifest.Config.Digest {
-			t.Errorf("configuration: status %d, %s, %v, want %s", status, digest, err, manifest.Config.Digest)
+		digest, size, err := v1.SHA256(bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkContent(t, opened, "manifests/", v1.Descriptor{Digest: digest, Size: size}, true)
+		checkContent(t, opened, "blobs/", manifest.Config, true)
+		for _, layer := range manifest.Layers {
+			checkContent(t, opened, "blobs/", layer, false)
 		}
 	})
+}
+
+// checkContent asks for what a descriptor names: it has to have that size and, where it is summed by the registry, that digest.
+func checkContent(t *testing.T, handler http.Handler, of string, want v1.Descriptor, summed bool) {
+	t.Helper()
+	status, body := get(t, handler, "/v2/library/b/"+of+want.Digest.String())
+	digest, size, err := v1.SHA256(bytes.NewReader(body))
+	if err != nil || status != http.StatusOK || size != want.Size || summed && digest != want.Digest {
+		t.Errorf("%s%s: status %d, digest %s, %d bytes, %v, want %d bytes", of, want.Digest, status, digest, size, err, want.Size)
+	}
 }
 
 // FuzzRequest: a request that is answered with content is for something of the image; none brings the handler down.

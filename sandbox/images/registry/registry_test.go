@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/expertflow/cxha/sandbox/images"
+	"github.com/expertflow/cxha/sandbox/images/imagestest"
 	"github.com/expertflow/cxha/sandbox/images/registry"
 )
 
@@ -27,13 +27,7 @@ var references = []string{"docker.io/rancher/mirrored-pause:3.6", "registry.exam
 // program compiles the lab's smallest program.
 func program(t testing.TB) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "pause")
-	compile := exec.CommandContext(t.Context(), "go", "build", "-o", file, "../pause")
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-	if output, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
-	return file
+	return imagestest.Program(t, "../pause", "CGO_ENABLED=0", "GOOS=linux")
 }
 
 // write makes the archive of an image with these names.
@@ -59,6 +53,14 @@ func open(t testing.TB, directory string) *registry.Registry {
 	return opened
 }
 
+// served is a registry of one archive, of the image with all of these names.
+func served(t testing.TB, references ...string) *registry.Registry {
+	t.Helper()
+	directory := t.TempDir()
+	write(t, program(t), filepath.Join(directory, "pause.tar"), references...)
+	return open(t, directory)
+}
+
 // mirrored asks as containerd asks a mirror: ns names the registry that is meant.
 type mirrored string
 
@@ -72,9 +74,7 @@ func (m mirrored) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func TestPull(t *testing.T) {
 	t.Parallel()
-	directory := t.TempDir()
-	write(t, program(t), filepath.Join(directory, "pause.tar"), references...)
-	server := httptest.NewServer(open(t, directory))
+	server := httptest.NewServer(served(t, references...))
 	t.Cleanup(server.Close)
 	at := strings.TrimPrefix(server.URL, "http://")
 	for _, reference := range references {
@@ -159,9 +159,7 @@ func ask(t testing.TB, handler http.Handler, method, target string) (answer, *ht
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	directory := t.TempDir()
-	write(t, program(t), filepath.Join(directory, "pause.tar"), references...)
-	handler := open(t, directory)
+	handler := served(t, references...)
 	_, head := ask(t, handler, http.MethodHead, "/v2/b/pause/manifests/1")
 	manifest := head.Header.Get("Docker-Content-Digest")
 	const none = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -204,9 +202,7 @@ func TestAnswers(t *testing.T) {
 // Part of a layer can be asked for, which is how a pull goes on that was cut.
 func TestRange(t *testing.T) {
 	t.Parallel()
-	directory := t.TempDir()
-	write(t, program(t), filepath.Join(directory, "pause.tar"), references...)
-	handler := open(t, directory)
+	handler := served(t, references...)
 	_, response := ask(t, handler, http.MethodGet, "/v2/b/pause/manifests/1")
 	manifest, err := v1.ParseManifest(response.Body)
 	if err != nil {

@@ -8,14 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/expertflow/cxha/sandbox/images/imagestest"
 )
 
 func TestVolume(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "volume")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
+	program := imagestest.Program(t, ".")
 	call := func(args ...string) (string, error) {
 		output, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
 		return string(output), err

@@ -9,11 +9,12 @@ import (
 	"net/http/httptrace"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/expertflow/cxha/sandbox/images/imagestest"
 )
 
 // server is the program at work.
@@ -21,15 +22,6 @@ type server struct {
 	url     string
 	command *exec.Cmd
 	output  *bufio.Scanner
-}
-
-func program(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "web")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
-	return path
 }
 
 // start runs the program on a free port of the loopback; it is ended with the test.
@@ -94,7 +86,7 @@ func (s *server) expect(t *testing.T, method, path, body string, status int, wan
 
 func TestWeb(t *testing.T) {
 	t.Parallel()
-	path := program(t)
+	path := imagestest.Program(t, ".")
 	for name, test := range map[string]func(*testing.T, string){
 		"answers": testAnswers, "files": testFiles, "ends without losing requests": testEnd, "command lines that fail": testCommandLines,
 	} {

@@ -1,0 +1,2 @@
+// Package imagestest compiles the programs of the lab's images for tests.
+package imagestest
