@@ -154,7 +154,7 @@ func TestNoNetworkManagerNothingToDo(t *testing.T) {
 	}
 }
 
-// NetworkManager refuses to reload while it starts. What it never read must not look as if it were in place.
+// NetworkManager refuses to reload now and then. What it has not read must not look as if it were in place.
 func TestNetworkManagerRefusesToReload(t *testing.T) {
 	t.Parallel()
 	c := cases(t)["network manager"]

@@ -81,8 +81,9 @@ func (networkManager) Commands(c plans.Change) (*shell.Script, error) {
 // unread ends the file until NetworkManager has read it: without it the next plan could not see that it never did.
 const unread = "# NetworkManager has not read this yet\n"
 
-// reload adds the lines that have a running NetworkManager read its files. It asks for ten seconds, because one on a busy host
-// that has just booted was seen to refuse; then its journal is asked why, because systemctl does not say.
+// reload adds the lines that have a running NetworkManager read its files. It refuses if the bus does not tell it within two
+// seconds who asks (its nm-dbus-manager.c), as happens on a busy host; so it is asked again before the run fails. Why it refuses
+// is in its journal, which systemctl does not show.
 func reload(s *shell.Script) {
 	s.Add("if systemctl is-active --quiet NetworkManager.service; then")
 	s.Add("  cxha_tries=0")
