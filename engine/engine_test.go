@@ -66,6 +66,23 @@ func TestSecondPlanIsEmpty(t *testing.T) {
 	}
 }
 
+func TestPanicFailsItsChangeOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("a", "cp1", "panic")
+	w.file("b", "w1", "two", "a")
+	w.file("c", "w2", "three")
+	l := apply(t, w)
+	if diff := cmp.Diff(map[string]engine.State{"a": engine.Failed, "b": engine.Skipped, "c": engine.Done}, states(l)); diff != "" {
+		t.Fatal(diff)
+	}
+	for _, e := range l.Entries {
+		if e.State == engine.Failed && !strings.Contains(e.Err.Error(), "please report it") {
+			t.Errorf("error %q, want where to report it", e.Err)
+		}
+	}
+}
+
 func TestLongestChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/expertflow/cxha/internal/crash"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/schema"
 )
@@ -69,12 +70,12 @@ func Probe(ctx context.Context, m *Model, s *Session) (*Snapshot, error) {
 	for _, h := range m.Hosts {
 		g.Go(func() error {
 			defer close(p.answered[h.Name])
-			return p.host(ctx, h.Name, byHost[h.Name], facts[h.Name])
+			return crash.Call(func() error { return p.host(ctx, h.Name, byHost[h.Name], facts[h.Name]) })
 		})
 	}
 	for _, pr := range m.registry.Providers() {
 		if c, ok := pr.(providers.Prober); ok {
-			g.Go(func() error { return p.calls(ctx, pr, c) })
+			g.Go(func() error { return crash.Call(func() error { return p.calls(ctx, pr, c) }) })
 		}
 	}
 	if err := g.Wait(); err != nil {
@@ -298,7 +299,7 @@ func (p *prober) foundHosts(ctx context.Context, obs providers.Observation) erro
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for host, rs := range byHost {
-		g.Go(func() error { return p.host(ctx, host, rs, nil) })
+		g.Go(func() error { return crash.Call(func() error { return p.host(ctx, host, rs, nil) }) })
 	}
 	return g.Wait()
 }

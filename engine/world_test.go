@@ -146,6 +146,9 @@ func (w *world) Commands(c plans.Change) (*shell.Script, error) {
 	if content == "fail" {
 		return s.Add("echo no space left >&2; false"), nil
 	}
+	if content == "panic" {
+		panic("no such content")
+	}
 	if content == "lie" {
 		return s.Add("true"), nil
 	}

@@ -12,18 +12,21 @@ import (
 func ApprovalDigest(p *Plan) string {
 	var lines []string
 	for _, c := range p.Changes {
-		if c.Action.Destroys() {
+		if needsApproval(c.Action, c.Reason) {
 			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed))
 		}
 	}
 	return approvalDigest(lines)
 }
 
+// needsApproval reports whether a change takes away what nothing replaces.
+func needsApproval(a Action, r Reason) bool { return a.Destroys() && r.Code != Superseded }
+
 // ApprovalDigest is that of the plan that was written to the file.
 func (f *File) ApprovalDigest() string {
 	var lines []string
 	for _, c := range f.Changes {
-		if c.Action.Destroys() {
+		if needsApproval(c.Action, c.Reason) {
 			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed))
 		}
 	}

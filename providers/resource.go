@@ -22,6 +22,10 @@ type Resource struct {
 
 	After []Edge // resources that must be right before this one is changed
 	Range hcl.Range
+
+	// Successor is set on what a probe found with cxha's mark and without a place in the blueprint, where another resource has
+	// taken its place, as the next version of a generated ConfigMap does. Its removal needs no approval.
+	Successor schema.Addr
 }
 
 // Input says which attribute of which resource an attribute's value comes from. It implies an edge.
@@ -61,6 +65,18 @@ type Live struct {
 	Value   cty.Value // null object of the kind's type: absent
 	Unknown string    // not empty: the value could not be seen, and why
 
-	// Deferred is set with Unknown where a change of the plan itself will make the value visible, such as the start of the API server.
+	// Deferred is set with Unknown where a change of the plan itself will make the value visible, such as the start of the API
+	// server; with Refuse where what the resource comes after may take the objection away.
 	Deferred bool
+
+	// Result, where it is not cty.NilVal, is what will be live after an apply of the desired value, by the word of the system
+	// that would do it, such as the API server's dry run. The change is then all that differs between Value and Result; the
+	// desired value itself is not compared. Parts that only the real apply decides are unknown.
+	Result cty.Value
+
+	// Refuse, where it is not nil, is why the resource cannot be changed to what is desired. It counts only if a change is needed.
+	Refuse error
+
+	// Notes are sentences that whoever reads the plan should know and that are no change, such as that another tool owns a field.
+	Notes []string
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/expertflow/cxha/internal/crash"
 )
 
 // Main runs the command line args and returns the exit code.
@@ -21,7 +23,7 @@ func Main(args []string, env Env) int {
 func Run(stop *Interrupts, args []string, env Env) int {
 	root := newRoot(stop, env)
 	root.SetArgs(args)
-	err := root.ExecuteContext(stop.hard)
+	err := crash.Call(func() error { return root.ExecuteContext(stop.hard) })
 	var e *exitError
 	if err != nil && (!errors.As(err, &e) || e.err != nil) {
 		reportError(env, err)
@@ -38,6 +40,10 @@ func reportError(env Env, err error) {
 	}
 	// There is nowhere left to report a failure to write to stderr.
 	_, _ = fmt.Fprintf(env.Stderr, "cxha: %v\n", err)
+	var fault *crash.Error
+	if errors.As(err, &fault) {
+		_, _ = fmt.Fprintln(env.Stderr, fault.Detail())
+	}
 }
 
 func newRoot(stop *Interrupts, env Env) *cobra.Command {

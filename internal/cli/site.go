@@ -120,6 +120,7 @@ func (s *site) plan(ctx context.Context) (*engine.Planned, error) {
 		s.printer.Diagnostics(diags, s.bp.Sources)
 		return nil, exit(ExitFailed)
 	}
+	s.printer.Diagnostics(diags, s.bp.Sources)
 	return planned, nil
 }
 
