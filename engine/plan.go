@@ -34,14 +34,18 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 		for _, r := range found {
 			p.resources[r.Addr] = r
 		}
-		g, diags := buildGraph(p.resources, blockEdges(m.Blueprint, p.resources))
+		edges := blockEdges(m.Blueprint, p.resources)
+		for addr, more := range removalEdges(m, snap.Live, found) {
+			edges[addr] = append(edges[addr], more...)
+		}
+		g, diags := buildGraph(p.resources, edges)
 		if diags.HasErrors() {
 			return nil, diags
 		}
 		p.graph = g
 	}
 	c := newComparer(p)
-	var diags hcl.Diagnostics
+	diags := notes(providers.Resource{}, providers.Live{Notes: snap.Notes})
 	for _, addr := range c.order {
 		if err := c.compare(p.resources[addr]); err != nil {
 			diags = append(diags, refusal(p.resources[addr], err))
@@ -88,7 +92,10 @@ func refusal(r providers.Resource, err error) *hcl.Diagnostic {
 func notes(r providers.Resource, l providers.Live) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, text := range l.Notes {
-		d := &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Worth knowing", Detail: fmt.Sprintf("%s: %s.", r.Addr, strings.TrimSuffix(text, "."))}
+		d := &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Worth knowing", Detail: strings.TrimSuffix(text, ".") + "."}
+		if !r.Addr.IsZero() {
+			d.Detail = r.Addr.String() + ": " + d.Detail
+		}
 		if r.Range.Filename != "" {
 			d.Subject = r.Range.Ptr()
 		}

@@ -22,6 +22,7 @@ type Snapshot struct {
 	Live  map[schema.Addr]providers.Live
 	Found []providers.Resource // carry cxha's mark and are not in the blueprint
 	Hosts map[string]HostState
+	Notes []string // what is worth knowing beside the changes, sorted
 
 	mu sync.Mutex // guards the fields above while the probe runs
 }
@@ -48,6 +49,12 @@ func (s *Snapshot) addFound(rs ...providers.Resource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Found = append(s.Found, rs...)
+}
+
+func (s *Snapshot) addNotes(texts ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Notes = append(s.Notes, texts...)
 }
 
 const (
@@ -81,6 +88,7 @@ func Probe(ctx context.Context, m *Model, s *Session) (*Snapshot, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	slices.Sort(p.snap.Notes)
 	slices.SortFunc(p.snap.Found, func(a, b providers.Resource) int { return a.Addr.Compare(b.Addr) })
 	return p.snap, nil
 }
@@ -285,6 +293,7 @@ func (p *prober) calls(ctx context.Context, pr providers.Provider, c providers.P
 		p.snap.set(addr, l)
 	}
 	p.session.addHosts(obs.Hosts)
+	p.snap.addNotes(obs.Notes...)
 	p.snap.addFound(obs.Found...)
 	return p.foundHosts(ctx, obs)
 }

@@ -106,6 +106,9 @@ type Observation struct {
 	// value in Live; those of a HostKind are asked for on their host.
 	Found []Resource
 
+	// Notes are sentences about what is in neither, such as a volume claim that stays though its block is gone.
+	Notes []string
+
 	// Hosts are the hosts of Found that the blueprint does not know.
 	Hosts []HostSpec
 }

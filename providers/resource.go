@@ -56,6 +56,9 @@ type Type struct {
 	// Replace lists attributes that cannot be changed in place.
 	Replace []string
 
+	// RemoveLast tells that what is removed of the kind goes after the changes of its block, and after those of what used it.
+	RemoveLast bool
+
 	// Cost is how long creating one typically takes, in seconds: the executor's first guess of what lies on the longest path.
 	Cost float64
 }
@@ -76,6 +79,12 @@ type Live struct {
 
 	// Refuse, where it is not nil, is why the resource cannot be changed to what is desired. It counts only if a change is needed.
 	Refuse error
+
+	// After are the blocks that the resource came after when it was made, as it remembers itself; Uses are the keys of resources
+	// that it cannot work without as it is now, such as ConfigMap/cx/settings of a kube.object. What of them is removed goes
+	// after the resource's own change.
+	After []schema.BlockAddr
+	Uses  []string
 
 	// Notes are sentences that whoever reads the plan should know and that are no change, such as that another tool owns a field.
 	Notes []string
