@@ -44,7 +44,8 @@ func (objectKind) Type() providers.Type {
 			// Blocked tells why the object must not be changed, such as that another tool owns it. Never desired.
 			"blocked": cty.String,
 		}),
-		Cost: 2,
+		RemoveLast: true,
+		Cost:       2,
 	}
 }
 

@@ -64,6 +64,15 @@ stringData: {password: correct horse}
 
 func webIn(namespace string) string { return strings.ReplaceAll(web, "NAMESPACE", namespace) }
 
+// applyAs applies an object with a field manager.
+func (s *site) applyAs(manager, path, text string) {
+	s.t.Helper()
+	err := s.api.client.RESTClient().Patch(types.ApplyPatchType).AbsPath(path).Param("fieldManager", manager).Body([]byte(text)).Do(s.t.Context()).Error()
+	if err != nil {
+		s.t.Fatalf("apply %s: %v", path, err)
+	}
+}
+
 func (s *site) patch(resource, namespace, name, text string) {
 	s.t.Helper()
 	at := map[string]string{"deployments": "/apis/apps/v1", "validatingwebhookconfigurations": "/apis/admissionregistration.k8s.io/v1"}[resource]

@@ -64,6 +64,7 @@ func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, 
 	}
 	live := make([]providers.Live, len(what.resources))
 	var gone []leaving
+	var notes []string
 	err := p.within(ctx, func(ctx context.Context) (err error) {
 		if o.view, err = c.readOf(ctx); err != nil {
 			return err
@@ -72,7 +73,7 @@ func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, 
 			return err
 		}
 		var g errgroup.Group
-		g.Go(func() (err error) { gone, err = o.found(ctx); return err })
+		g.Go(func() (err error) { gone, notes, err = o.found(ctx); return err })
 		g.Go(func() error { return o.all(ctx, live) })
 		return g.Wait()
 	})
@@ -88,6 +89,7 @@ func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, 
 	if err != nil {
 		return nil
 	}
+	obs.Notes = append(obs.Notes, notes...)
 	for _, l := range gone {
 		obs.Found = append(obs.Found, l.resource)
 		obs.Live[l.resource.Addr] = providers.Live{Value: l.value}
@@ -102,6 +104,9 @@ func (o *observer) all(ctx context.Context, live []providers.Live) error {
 	for i, r := range o.resources {
 		g.Go(func() error {
 			v, err := o.one(ctx, r)
+			if err == nil {
+				v.Uses, err = o.uses(ctx, r)
+			}
 			switch {
 			case err == nil:
 				live[i] = v
