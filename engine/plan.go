@@ -41,7 +41,7 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 		p.graph = g
 	}
 	c := newComparer(p)
-	var diags hcl.Diagnostics
+	diags := refused(m, snap)
 	for _, addr := range c.order {
 		if err := c.compare(p.resources[addr]); err != nil {
 			diags = append(diags, refusal(p.resources[addr], err))

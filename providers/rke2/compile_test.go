@@ -17,6 +17,7 @@ func TestCompile(t *testing.T) {
 control_plane.cp1/rke2.install
 control_plane.cp1/rke2.manifest["rke2-canal-config.yaml"]
 control_plane.cp1/rke2.manifest["rke2-coredns-config.yaml"]
+control_plane.cp1/rke2.membership
 control_plane.cp1/rke2.registries
 control_plane.cp1/rke2.service <-
     agent_token=control_plane.cp1/rke2.token.agent_digest
@@ -35,10 +36,15 @@ control_plane.cp1/rke2.service <-
 control_plane.cp1/rke2.token
 worker.w1/rke2.agent_token <-
     token=control_plane.cp1/rke2.token.agent_token
-worker.w1/rke2.config
-worker.w1/rke2.drop_in["50-kubelet.yaml"]
-worker.w1/rke2.install
-worker.w1/rke2.registries
+worker.w1/rke2.config <-
+    control_plane.cp1/rke2.token
+worker.w1/rke2.drop_in["50-kubelet.yaml"] <-
+    control_plane.cp1/rke2.token
+worker.w1/rke2.install <-
+    control_plane.cp1/rke2.token
+worker.w1/rke2.membership
+worker.w1/rke2.registries <-
+    control_plane.cp1/rke2.token
 worker.w1/rke2.service <-
     agent_token=control_plane.cp1/rke2.token.agent_digest
     cluster.cx/kube.inventory
