@@ -45,7 +45,7 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 		p.graph = g
 	}
 	c := newComparer(p)
-	diags := notes(providers.Resource{}, providers.Live{Notes: snap.Notes})
+	diags := append(refused(m, snap), notes(providers.Resource{}, providers.Live{Notes: snap.Notes})...)
 	for _, addr := range c.order {
 		if err := c.compare(p.resources[addr]); err != nil {
 			diags = append(diags, refusal(p.resources[addr], err))

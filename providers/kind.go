@@ -91,6 +91,14 @@ type Prober interface {
 	Probe(ctx context.Context, s Session, bp *blueprint.Blueprint, rs []Resource) (Observation, error)
 }
 
+// Guard is a provider that refuses a plan for what several resources show together, such as workers that belong to another control
+// plane than the blueprint's. It is pure.
+type Guard interface {
+	// Guard returns an error diagnostic for each cause, with what to do. live returns what the probe saw of a resource of the
+	// blueprint, or of one that was found; ok is false where it saw nothing, because the resource is unknown or there is none.
+	Guard(bp *blueprint.Blueprint, live func(schema.Addr) (value cty.Value, ok bool)) hcl.Diagnostics
+}
+
 // Fact is a question of a provider to a host.
 type Fact struct {
 	Host     string

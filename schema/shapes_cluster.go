@@ -57,6 +57,7 @@ func clusterNodeAttrs() []Attr {
 		{Name: "config", Type: cty.DynamicPseudoType, Secrecy: Keeps,
 			Doc: "More options for `/etc/rancher/rke2/config.yaml` of every node, as RKE2 names them. A node's own `config` wins. Options that only " +
 				"servers read belong into the `control_plane` block.", Example: "{ kubelet-arg = [\"container-log-max-size=10Mi\"] }"},
+		uncheckedAttr(),
 		{Name: "registries", Type: cty.DynamicPseudoType, Secrecy: Keeps,
 			Doc:     "Content of `/etc/rancher/rke2/registries.yaml` on every node: mirrors of image registries, and how to log in to them.",
 			Example: "{ mirrors = { \"docker.io\" = { endpoint = [\"https://registry.cx.internal\"] } } }"},

@@ -73,10 +73,20 @@ func nodeAttrs(defaultName string) []Attr {
 			Doc: "Labels of the node, besides those that cxha sets itself (zone, role, cluster). A label that is taken out here is taken off the node; " +
 				"labels that others set stay.", Example: "{ \"cx.example/tier\" = \"app\" }"},
 		{Name: "config", Type: cty.DynamicPseudoType, Secrecy: Keeps,
-			Doc:     "More options for `/etc/rancher/rke2/config.yaml`, as RKE2 names them. What cxha sets from other attributes is refused here. A change restarts RKE2.",
+			Doc: "More options for `/etc/rancher/rke2/config.yaml`, as RKE2 names them. What cxha sets from other attributes is refused here, and so are options that the " +
+				"cluster's version of RKE2 does not have for this role, and values that it could not read. A change restarts RKE2.",
 			Example: "{ kubelet-arg = [\"max-pods=200\"] }"},
+		uncheckedAttr(),
 		{Name: "depends_on", Form: FormBlocks, Roots: append(NodeTypes(), "cluster"), Doc: "Nodes that have to be done before this one. Only for what the other attributes do not say.", Example: "[worker.w1]"},
 	}
+}
+
+// uncheckedAttr is the way through for what cxha does not know of RKE2.
+func uncheckedAttr() Attr {
+	return Attr{Name: "unchecked_config", Type: cty.DynamicPseudoType, Secrecy: Keeps,
+		Doc: "Options as in `config` that are written as they are: for a release of RKE2 that has an option of which cxha does not know. RKE2 leaves out what it " +
+			"does not know either, with a warning in its log only.",
+		Example: "{ new-option = [\"value\"] }"}
 }
 
 func eachAttr(typ string) Attr {

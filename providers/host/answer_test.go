@@ -26,7 +26,8 @@ control_plane.cp1/host.sysctl <-
     control_plane.cp1/host.modules
 worker.w1/host.arp["first-pool"]
 worker.w1/host.directory["/srv/data"]
-worker.w1/host.endpoint
+worker.w1/host.endpoint <-
+    control_plane.cp1/rke2.token
 worker.w1/host.file["/srv/data/empty"] <-
     worker.w1/host.directory["/srv/data"]
 worker.w1/host.file["/srv/data/motd"] <-

@@ -67,9 +67,12 @@ func nodeResources(bp *blueprint.Blueprint, n blueprint.Node) ([]providers.Resou
 	}
 	b.add(firewallType, n.Source.Block, map[string]cty.Value{"firewalld": cty.StringVal(off), "ufw": cty.StringVal(off)})
 	if _, err := netip.ParseAddr(c.Endpoint); err != nil && c.Endpoint != "" { // a name
-		b.add(endpointType, c.Source.Attr("endpoint"), map[string]cty.Value{
+		r := b.add(endpointType, c.Source.Attr("endpoint"), map[string]cty.Value{
 			"address": cty.StringVal(bp.ControlPlane.Address.String()), "name": cty.StringVal(c.Endpoint),
 		})
+		if n.Addr != bp.ControlPlane.Addr { // a worker is not led to a control plane that nobody has seen
+			r.After = []providers.Edge{{To: schema.Addr{Block: bp.ControlPlane.Addr, Type: tokenType}, Range: bp.ControlPlane.Source.Attr("address")}}
+		}
 	}
 	diags := b.files()
 	return b.resources(), diags
@@ -104,6 +107,14 @@ func trials(bp *blueprint.Blueprint) []providers.Resource {
 
 func tried(addr schema.Addr, host string, subject []string, at hcl.Range) providers.Resource {
 	return providers.Resource{Addr: addr, Host: host, Range: at, Desired: cty.ObjectVal(map[string]cty.Value{"tried": stringList(subject)})}
+}
+
+// tokenType is the rke2 provider's kind of the cluster's tokens, the first thing of a control plane that others need.
+const tokenType = "rke2.token"
+
+// EndpointAddr is the address of a node's line in the hosts file.
+func EndpointAddr(n blueprint.Node) schema.Addr {
+	return schema.Addr{Block: n.Addr, Type: endpointType}
 }
 
 // usesNetworkManagerFile reports whether NetworkManager must be told to leave the CNI's interfaces alone (domain.md §2.7).

@@ -25,6 +25,7 @@ func (p *provider) Compile(bp *blueprint.Blueprint) ([]providers.Resource, hcl.D
 		b := &nodeBuilder{bp: bp, node: n, dropIns: map[string]cty.Value{}}
 		b.files()
 		b.service()
+		b.add(membershipType, "", n.Source.Block, seenMembership())
 		rs, diags = append(rs, b.rs...), append(diags, b.diags...)
 	}
 	copied, more := p.copies(bp)
@@ -159,8 +160,11 @@ func (b *nodeBuilder) service() {
 	block := b.node.Source.Block
 	unknown := cty.UnknownVal(cty.String).Mark(schema.Sensitive)
 	var after []providers.Edge
-	for _, r := range b.rs {
+	for i, r := range b.rs {
 		after = append(after, providers.Edge{To: r.Addr, Range: r.Range})
+		if !b.server() && len(r.Inputs) == 0 { // a worker is not changed while its control plane has not been seen
+			b.rs[i].After = append(b.rs[i].After, providers.Edge{To: b.tokens(), Range: block})
+		}
 	}
 	for _, a := range host.Addrs(b.bp, b.node) {
 		after = append(after, providers.Edge{To: a, Range: block})
@@ -168,12 +172,17 @@ func (b *nodeBuilder) service() {
 	desired := map[string]cty.Value{
 		"unit": cty.StringVal("rke2-" + b.role()), "enabled": cty.True, "state": cty.StringVal(stateActive),
 		"version": cty.StringVal(b.bp.Cluster.Version), "config": configDigest(b.options, b.dropIns, b.registries),
-		"server_token": cty.NullVal(cty.String), "agent_token": unknown, "ranges": cty.NullVal(cty.String),
+		"server_token": cty.NullVal(cty.String), "agent_token": unknown,
+	}
+	for _, attr := range identity {
+		desired[attr] = cty.NullVal(cty.String)
 	}
 	inputs := map[string]providers.Input{"agent_token": {From: b.tokens(), Attr: "agent_digest"}}
 	if b.server() {
 		desired["server_token"] = unknown
-		desired["ranges"] = cty.StringVal(fmt.Sprintf("pods in %s and services in %s", b.bp.Cluster.PodCIDR, b.bp.Cluster.ServiceCIDR))
+		for attr, text := range identityOf(b.options) {
+			desired[attr] = cty.StringVal(text)
+		}
 		inputs["server_token"] = providers.Input{From: b.tokens(), Attr: "server_digest"}
 	} else {
 		at := b.bp.Cluster.Source.Attr("endpoint")

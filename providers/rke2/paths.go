@@ -14,14 +14,18 @@ const (
 	serverTokenFile = configDir + "/server-token"
 	agentTokenFile  = configDir + "/agent-token"
 
-	serverDir         = "/var/lib/rancher/rke2/server"
-	manifestsDir      = serverDir + "/manifests"
-	ownServerToken    = serverDir + "/token"       // RKE2's own record of the server token
-	ownAgentToken     = serverDir + "/agent-token" // and of the agents'
-	supervisorPort    = "9345"
-	installingMark    = providers.StateDir + "/rke2-installing" // an install script has begun and not ended
-	installScriptFile = providers.StateDir + "/install-rke2.sh"
-	startedRecord     = providers.StateDir + "/rke2-started" // what the running process was started with
+	serverDir          = "/var/lib/rancher/rke2/server"
+	manifestsDir       = serverDir + "/manifests"
+	ownServerToken     = serverDir + "/token"             // RKE2's own record of the server token
+	ownAgentToken      = serverDir + "/agent-token"       // and of the agents'
+	serverCA           = serverDir + "/tls/server-ca.crt" // the authority that makes a cluster the one that it is
+	agentDir           = "/var/lib/rancher/rke2/agent"
+	agentCA            = agentDir + "/server-ca.crt" // the same, as an agent knows it: a server has both
+	kubeletCertificate = agentDir + "/client-kubelet.crt"
+	supervisorPort     = "9345"
+	installingMark     = providers.StateDir + "/rke2-installing" // an install script has begun and not ended
+	installScriptFile  = providers.StateDir + "/install-rke2.sh"
+	startedRecord      = providers.StateDir + "/rke2-started" // what the running process was started with
 )
 
 // The kinds' names.
@@ -35,6 +39,7 @@ const (
 	registriesType = "rke2.registries"
 	manifestType   = "rke2.manifest"
 	serviceType    = "rke2.service"
+	membershipType = "rke2.membership"
 )
 
 func at(path string) func(schema.Addr) string { return func(schema.Addr) string { return path } }

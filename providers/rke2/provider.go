@@ -16,6 +16,7 @@ type provider struct {
 var (
 	_ providers.Provider = (*provider)(nil)
 	_ providers.Prober   = (*provider)(nil)
+	_ providers.Guard    = (*provider)(nil)
 )
 
 // New returns the provider.
@@ -28,5 +29,5 @@ func New(o Options) providers.Provider {
 
 // Kinds lists the provider's kinds.
 func (p *provider) Kinds() []providers.Kind {
-	return []providers.Kind{install{}, token{}, agentToken, p.copy, configKind{config}, dropIn, registries, manifest, service{}}
+	return []providers.Kind{install{}, token{}, agentToken, p.copy, configKind{config}, dropIn, registries, manifest, service{}, membership{}}
 }

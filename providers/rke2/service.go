@@ -2,6 +2,7 @@ package rke2
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -26,11 +27,14 @@ var serviceObject = cty.Object(map[string]cty.Type{
 	"unit": cty.String, "enabled": cty.Bool, "state": cty.String,
 	// What the running process was started with: the version, and digests of the configuration and the tokens.
 	"version": cty.String, "config": cty.String, "server_token": cty.String, "agent_token": cty.String,
-	"ranges": cty.String, // of pods and services; a server's only
+	// What the cluster was made with; a server's only.
+	"ranges": cty.String, // of pods and services
+	"cni":    cty.String,
+	"domain": cty.String, // under which Services have names
 })
 
 // startedWith are the attributes that a start sets.
-var startedWith = []string{"version", "config", "server_token", "agent_token", "ranges"}
+var startedWith = append([]string{"version", "config", "server_token", "agent_token"}, identity...)
 
 const stateActive = "active"
 
@@ -41,13 +45,14 @@ func (service) Type() providers.Type {
 // filesDigest is sh text for one word that changes with any file that RKE2 reads when it starts.
 const filesDigest = `$(cd ` + configDir + ` 2>/dev/null && sha256sum config.yaml config.yaml.d/*.yaml registries.yaml server-token agent-token 2>/dev/null | sha256sum | cut -c 1-64)`
 
-// Question prints the unit's state, the record of the last start, and the digest of the files as they are. Of a record that was
-// damaged when the host lost its power, the whole lines count.
+// Question prints the unit's state, the record of the last start, whether there is a cluster, and the digest of the files as they
+// are. Of a record that was damaged when the host lost its power, the whole lines count.
 func (service) Question(r providers.Resource) string {
 	return fmt.Sprintf(`systemctl show -p LoadState,UnitFileState,ActiveState,SubState,InvocationID %s 2>/dev/null || echo LoadState=not-found
 [ ! -f %[2]s ] || grep '^started_[a-z_]*=' %[2]s || :
+[ ! -f %[4]s ] || echo cluster=yes
 echo files=%[3]s
-`, word(r.Desired, "unit")+".service", startedRecord, filesDigest)
+`, word(r.Desired, "unit")+".service", startedRecord, filesDigest, serverCA)
 }
 
 func (service) Answer(r providers.Resource, reply providers.Reply) (cty.Value, error) {
@@ -73,8 +78,12 @@ func (service) Answer(r providers.Resource, reply providers.Reply) (cty.Value, e
 	known := knownStart(said)
 	for _, attr := range startedWith {
 		v[attr] = cty.NullVal(cty.String)
-		if text := said["started_"+attr]; known && text != "" {
+		text, made := said["started_"+attr], said["cluster"] != "" && slices.Contains(identity, attr)
+		switch {
+		case text != "" && (known || made): // what a cluster was made with stays true while nothing runs
 			v[attr] = cty.StringVal(text)
+		case known && slices.Contains(identity[1:], attr) && !r.Desired.IsNull(): // a record from before it was recorded
+			v[attr] = schema.Plain(r.Desired.GetAttr(attr))
 		}
 		if attr != "version" && !r.Desired.IsNull() {
 			_, marks := r.Desired.GetAttr(attr).Unmark()
@@ -107,15 +116,15 @@ func runs(state string) bool {
 	return state == stateActive || state == "activating" || state == "reloading"
 }
 
-// Explain says in words what makes a start or restart necessary. It refuses other address ranges for a cluster that runs: its
-// nodes, pods and Services have addresses of the ranges that it was made with, and a restart changes none of them (domain.md §2.5).
+// Explain says in words what makes a start or restart necessary. It refuses another identity for a cluster that exists.
 func (service) Explain(c plans.Change) (plans.Reason, error) {
 	if c.Before.IsNull() || c.After.IsNull() {
 		return c.Reason, nil
 	}
-	if from, to := word(c.Before, "ranges"), word(c.After, "ranges"); from != "" && from != to {
-		return c.Reason, fmt.Errorf("host %s: the cluster runs with %s, and the blueprint asks for %s; nodes, pods and Services keep their addresses, "+
-			"so RKE2 cannot change the ranges of a cluster that exists: put pod_cidr and service_cidr back, or build a new cluster", c.Host, from, to)
+	for _, attr := range identity {
+		if from, to := word(c.Before, attr), word(c.After, attr); from != "" && from != to {
+			return c.Reason, identityRefusal(c.Host, attr, from, to)
+		}
 	}
 	unit, state := word(c.After, "unit"), word(c.Before, "state")
 	text := ""

@@ -63,7 +63,7 @@ func (l *loader) node(u *unit, inst *instance) Node {
 	n := Node{
 		Addr: u.addr(inst.key), Source: s.source(), Role: Role(u.root), Name: s.str("name"), Address: address(s.str("address")), Site: s.str("site"),
 		SSH: l.ssh(l.bp.Cluster.SSH, s), Schedulable: u.root != string(ControlPlane) || s.boolean("schedulable"),
-		Labels: s.strMap("labels"), Config: mergeObjects(l.config, s.get("config")),
+		Labels: s.strMap("labels"), Config: mergeObjects(l.config, ownConfig(s)),
 		DropIns: dropIns(s.sections("drop_in")), Manifests: dropIns(s.sections("manifest")),
 	}
 	for _, t := range s.sections("taint") {
@@ -140,6 +140,9 @@ func (l *loader) buildChecks() {
 	}
 	slices.SortFunc(l.bp.Checks, func(a, b Check) int { return a.Addr.Compare(b.Addr) })
 }
+
+// ownConfig are the options of RKE2 that a block gives, checked ones and others.
+func ownConfig(s *section) cty.Value { return mergeObjects(s.get("config"), s.get("unchecked_config")) }
 
 // mergeObjects returns an object with the attributes of both, of which over wins; null if both are.
 func mergeObjects(base, over cty.Value) cty.Value {

@@ -16,7 +16,7 @@ func (l *loader) buildCluster() {
 	}
 	u := units[0]
 	s := u.insts[0].sec
-	l.cluster, l.config = s, s.get("config")
+	l.cluster, l.config = s, ownConfig(s)
 	modules := s.strs("modules")
 	slices.Sort(modules)
 	l.bp.Cluster = Cluster{

@@ -1,11 +1,15 @@
 package blueprint
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/expertflow/cxha/schema/rke2options"
 )
 
 // ownOptions are RKE2's options that cxha sets itself, and what to use instead.
@@ -29,51 +33,108 @@ var ownOptions = map[string]string{
 	"cluster-reset-restore-path": "It would restore the cluster at every start. A restore is a command and no option.",
 }
 
-// serverOptions are options that agents do not have: domain.md §2.5. Those with a dash at the end are prefixes.
-var serverOptions = []string{
-	"bind-address", "advertise-address", "tls-san", "tls-san-security", "service-node-port-range", "cluster-dns", "cluster-domain",
-	"egress-selector-mode", "ingress-controller", "enable-servicelb", "servicelb-namespace", "write-kubeconfig", "write-kubeconfig-",
-	"etcd-", "kube-apiserver-", "kube-controller-manager-", "kube-scheduler-", "kube-cloud-controller-manager-", "disable",
-	"disable-scheduler", "disable-cloud-controller", "disable-kube-proxy", "embedded-registry", "audit-policy-file",
-	"pod-security-admission-config-file", "secrets-encryption-provider",
-}
-
 // ownOption reports whether cxha sets the option. RKE2 adds to a list where the name ends with a plus sign.
 func ownOption(name string) (instead string, own bool) {
 	instead, own = ownOptions[strings.TrimSuffix(name, "+")]
 	return instead, own
 }
 
-func serverOption(name string) bool {
-	name = strings.TrimSuffix(name, "+")
-	return slices.ContainsFunc(serverOptions, func(o string) bool {
-		return name == o || strings.HasSuffix(o, "-") && strings.HasPrefix(name, o)
-	})
+// optionRole is what RKE2 runs as on a node. A cluster's options go to every node, so they are those that agents have.
+func optionRole(s *section) rke2options.Role {
+	if s.shape.Type == string(ControlPlane) || s.shape.Type == string(Standby) {
+		return rke2options.Server
+	}
+	return rke2options.Agent
 }
 
-// checkConfig checks the names and the kinds of options that are given as an object.
+// checkConfig checks the names and the values of options that are given as an object. Those of unchecked_config are taken as they are.
 func (l *loader) checkConfig(s *section, whose string) {
-	if !s.usable("config") {
-		return
+	given := l.options(s, "config")
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if l.checkOwner(s, "config", name, whose) {
+			continue
+		}
+		kind, unknown := rke2options.Of(name, optionRole(s), l.bp.Cluster.Version)
+		if unknown != nil {
+			l.report(s.elementMistake("config", name, unknown.Summary, "The config of %s sets %q%s", whose, name, unknown.Text))
+			continue
+		}
+		if problem := optionProblem(kind, given[name]); problem != "" {
+			l.report(s.elementMistake("config", name, "Wrong type", "The option %q in the config of %s %s", name, whose, problem))
+		}
 	}
-	v, _ := s.get("config").Unmark()
+	unchecked := l.options(s, "unchecked_config")
+	for _, name := range slices.Sorted(maps.Keys(unchecked)) {
+		if l.checkOwner(s, "unchecked_config", name, whose) {
+			continue
+		}
+		if _, twice := given[name]; twice {
+			l.report(s.elementMistake("unchecked_config", name, "Declared twice", "%s sets the option %q in config and in unchecked_config. One of them has to go.", whose, name))
+			continue
+		}
+		if kind := optionKind(unchecked[name]); kind != "" {
+			l.report(s.elementMistake("unchecked_config", name, "Wrong type", "The option %q in the unchecked_config of %s is %s. RKE2's options are texts, numbers, bools or lists of them.", name, whose, kind))
+		}
+	}
+}
+
+// options are the options that an attribute gives. One that is no object is reported.
+func (l *loader) options(s *section, attr string) map[string]cty.Value {
+	if !s.usable(attr) {
+		return nil
+	}
+	v, marks := s.get(attr).Unmark()
 	if !v.Type().IsObjectType() && !v.Type().IsMapType() {
-		l.report(s.mistake("config", "Wrong type", "config takes an object of RKE2's options, and this is %s.", describe(v)))
-		return
+		l.report(s.mistake(attr, "Wrong type", "%s takes an object of RKE2's options, and this is %s.", attr, describe(v)))
+		return nil
 	}
 	options := v.AsValueMap()
-	for _, name := range slices.Sorted(maps.Keys(options)) {
-		if how, own := ownOption(name); own {
-			l.report(s.elementMistake("config", name, "Option belongs to cxha", "The config of %s sets RKE2's option %q, which cxha sets itself. %s", whose, name, how))
-			continue
+	for name := range options {
+		options[name] = options[name].WithMarks(marks)
+	}
+	return options
+}
+
+func (l *loader) checkOwner(s *section, attr, name, whose string) (own bool) {
+	how, own := ownOption(name)
+	if own {
+		l.report(s.elementMistake(attr, name, "Option belongs to cxha", "The %s of %s sets RKE2's option %q, which cxha sets itself. %s", attr, whose, name, how))
+	}
+	return own
+}
+
+// optionProblem continues a sentence about an option whose value is of no use; "" for those that are right, or not known.
+func optionProblem(kind rke2options.Kind, v cty.Value) string {
+	if what := optionKind(v); what != "" {
+		return fmt.Sprintf("is %s. RKE2's options are texts, numbers, bools or lists of them.", what)
+	}
+	plain, marks := v.UnmarkDeep()
+	if !plain.IsWhollyKnown() {
+		return ""
+	}
+	elems, list := []cty.Value{plain}, false
+	if ty := plain.Type(); !ty.IsPrimitiveType() {
+		elems, list = plain.AsValueSlice(), true
+	}
+	values := make([]string, len(elems))
+	for i, e := range elems {
+		if e.Type() == cty.Bool && !kind.Bool() {
+			return fmt.Sprintf("takes a %s, and this is %s.", kind, describe(v))
 		}
-		if s.shape.Type != string(ControlPlane) && s.shape.Type != string(Standby) && serverOption(name) {
-			l.report(s.elementMistake("config", name, "Option for servers only", "The config of %s sets %q, which only servers have: agents would not know it. Put it into the config of the control_plane block.", whose, name))
-			continue
+		text, err := convert.Convert(e, cty.String)
+		if err != nil {
+			return fmt.Sprintf("takes a %s, and this is %s.", kind, describe(v))
 		}
-		if kind := optionKind(options[name]); kind != "" {
-			l.report(s.elementMistake("config", name, "Wrong type", "The option %q in the config of %s is %s. RKE2's options are texts, numbers, bools or lists of them.", name, whose, kind))
-		}
+		values[i] = text.AsString()
+	}
+	problem := kind.Check(values, list)
+	switch {
+	case problem == "":
+		return ""
+	case len(marks) > 0:
+		return fmt.Sprintf("takes a %s, and this is a sensitive value that is none. RKE2 would not start with it.", kind)
+	default:
+		return problem + ". RKE2 would not start with it."
 	}
 }
 

@@ -1,12 +1,17 @@
 package blueprint
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 	"sigs.k8s.io/yaml"
+
+	"github.com/expertflow/cxha/schema/rke2options"
 )
 
 func (l *loader) checkNode(n *built) {
@@ -106,9 +111,7 @@ func (l *loader) checkYAML(n *built) {
 			continue
 		}
 		for _, option := range slices.Sorted(maps.Keys(options)) {
-			if how, own := ownOption(option); own {
-				l.report(s.mistake("content", "Option belongs to cxha", "%s sets RKE2's option %q. %s", s.name, option, how))
-			}
+			l.checkDropIn(n, s, option, options[option])
 		}
 	}
 	for _, s := range n.sec.sections("manifest") {
@@ -120,6 +123,35 @@ func (l *loader) checkYAML(n *built) {
 			}
 		}
 	}
+}
+
+// checkDropIn checks an option that a file of YAML gives.
+func (l *loader) checkDropIn(n *built, s *section, option string, value any) {
+	if how, own := ownOption(option); own {
+		l.report(s.mistake("content", "Option belongs to cxha", "%s sets RKE2's option %q. %s", s.name, option, how))
+		return
+	}
+	kind, unknown := rke2options.Of(option, optionRole(n.sec), l.bp.Cluster.Version)
+	if unknown != nil {
+		l.report(s.mistake("content", unknown.Summary, "%s sets %q%s", s.name, option, unknown.Text))
+		return
+	}
+	if problem := optionProblem(kind, yamlValue(value)); problem != "" {
+		l.report(s.mistake("content", "Wrong type", "The option %q in %s %s", option, s.name, problem))
+	}
+}
+
+// yamlValue is a value that was read from YAML.
+func yamlValue(v any) cty.Value {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return cty.DynamicVal
+	}
+	var value ctyjson.SimpleJSONValue
+	if err := json.Unmarshal(doc, &value); err != nil {
+		return cty.DynamicVal
+	}
+	return value.Value
 }
 
 func yamlProblem(err error) string {
