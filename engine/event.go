@@ -24,6 +24,9 @@ type (
 		Took time.Duration
 		Err  error
 	}
+
+	// ProbeEnded ends a probe.
+	ProbeEnded struct{}
 )
 
 // The events of a run.
@@ -64,6 +67,7 @@ type (
 
 func (ProbeStarted) event()   {}
 func (HostProbed) event()     {}
+func (ProbeEnded) event()     {}
 func (RunStarted) event()     {}
 func (ChangeStarted) event()  {}
 func (ChangeProgress) event() {}

@@ -68,6 +68,7 @@ func Probe(ctx context.Context, m *Model, s *Session) (*Snapshot, error) {
 	p := &prober{model: m, session: s, snap: &Snapshot{Live: map[schema.Addr]providers.Live{}, Hosts: map[string]HostState{}}, answered: map[string]chan struct{}{}}
 	s.beginProbe()
 	s.emit(ProbeStarted{Hosts: len(m.Hosts)})
+	defer s.emit(ProbeEnded{})
 	byHost := p.resourcesByHost()
 	for _, h := range m.Hosts {
 		p.answered[h.Name] = make(chan struct{})

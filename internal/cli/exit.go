@@ -18,11 +18,11 @@ const (
 
 const exitHelp = `Exit codes:
   0    done, or nothing to do
-  1    failed
+  1    failed; or a plan that could not see a whole host or the Kubernetes API
   2    changes (only with plan --detailed-exitcode and lock --check)
-  3    the blueprint or the command line is not valid
-  4    the plan file no longer fits the live state
-  5    applied in part
+  3    the blueprint or the command line is not valid; nothing was contacted
+  4    the plan file no longer fits the live state; nothing was changed
+  5    applied in part: what is left is told, and apply goes on from there
   130  interrupted`
 
 // exitError ends the program with a code. Its error, if there is one, is still to be shown.

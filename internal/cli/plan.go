@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/schema"
 )
 
 type planOptions struct {
@@ -30,6 +33,8 @@ func newPlanCommand(stop *Interrupts, env Env) *cobra.Command {
 and shows what an apply would change. It changes nothing. DIRECTORY holds the blueprint's *.cxha.hcl files; the
 default is the working directory.
 
+What could not be seen is shown as unknown. If that is a whole host, or the Kubernetes API, the exit code is 1.
+
 With --out the plan is also written as text that colleagues can review; 'cxha apply FILE' does exactly that.`,
 		Example: `  cxha plan ./site
   cxha plan ./site --out site.plan
@@ -44,7 +49,7 @@ With --out the plan is also written as text that colleagues can review; 'cxha ap
 	o.blueprintOptions.addFlags(cmd)
 	o.outputOptions.addFlags(cmd)
 	cmd.Flags().StringVarP(&o.out, "out", "o", "", "write the plan to a `file` for review")
-	cmd.Flags().BoolVar(&o.detailedExit, "detailed-exitcode", false, "exit with 2 when the plan has changes, with 1 when it has none but not all could be seen")
+	cmd.Flags().BoolVar(&o.detailedExit, "detailed-exitcode", false, "exit with 2 when the plan has changes, with 1 when it has none but something could not be seen")
 	cmd.Flags().BoolVar(&o.commands, "commands", false, "show the commands that each change runs on its host")
 	return cmd
 }
@@ -87,7 +92,36 @@ func runPlan(stop *Interrupts, env Env, o planOptions) error {
 	if o.detailedExit {
 		return detailed(planned.Plan.Summary())
 	}
+	if whole := notSeen(s, planned.Plan); len(whole) > 0 {
+		return &exitError{code: ExitFailed, err: fmt.Errorf("plan: %s could not be seen, so the plan does not tell what is to be done there", strings.Join(whole, " and "))}
+	}
 	return nil
+}
+
+// notSeen names the blueprint's hosts that a plan knows nothing of, and the Kubernetes API if it is up to nobody in the plan to bring it back.
+func notSeen(s *site, p *plans.Plan) []string {
+	var whole []string
+	controlPlane := schema.Addr{Block: s.bp.ControlPlane.Addr, Type: "rke2.service"}
+	stays, api := false, plans.Change{}
+	ours := map[string]bool{}
+	for _, n := range s.bp.Nodes() {
+		ours[n.Name] = true
+	}
+	for _, c := range p.Changes {
+		switch {
+		case c.Action == plans.Unknown && c.Reason.Code == plans.Unreachable && ours[c.Host] && !slices.Contains(whole, "host "+c.Host):
+			whole = append(whole, "host "+c.Host)
+		case c.Addr == controlPlane:
+			stays = c.Action == plans.NoOp
+		case c.Addr == inventory(s.bp):
+			api = c
+		}
+	}
+	slices.Sort(whole)
+	if api.Action == plans.Unknown && stays {
+		whole = append(whole, "the Kubernetes API")
+	}
+	return whole
 }
 
 // detailed tells by the exit code what a plan found. That nothing differs can be said only of what was seen.

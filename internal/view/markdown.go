@@ -18,7 +18,18 @@ func (p *Printer) Markdown(f *plans.File) error {
 	}
 	p.printf("\n| | resource | why |\n|---|---|---|\n")
 	for _, c := range f.Changes {
-		p.printf("| %s | `%s` | %s |\n", c.Action, cell(c.Addr.String()), cell(c.Reason.Text))
+		if c.Action != plans.Unknown {
+			p.printf("| %s | `%s` | %s |\n", c.Action, cell(c.Addr.String()), cell(c.Reason.Text))
+		}
+	}
+	for _, u := range unseens(f.Changes) {
+		var names []string
+		for _, b := range u.blocks {
+			for _, c := range b.changes {
+				names = append(names, "`"+cell(c.Addr.String())+"`")
+			}
+		}
+		p.printf("| %s | %s | %s |\n", plans.Unknown, strings.Join(names, ", "), cell(u.text()))
 	}
 	var diff strings.Builder
 	for _, c := range f.Changes {

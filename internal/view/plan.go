@@ -28,8 +28,8 @@ func (p *Printer) planText(f *plans.File, commands map[string]string) {
 				p.printf("%s", indent(text, "        $ "))
 			}
 		}
-		for _, u := range s.unknown {
-			p.printf("  %s %s  %s\n", p.symbol(plans.Unknown), strings.Join(u.names, ", "), p.out.dim(u.reason))
+		for _, u := range s.unseen {
+			p.printf("  %s %s  %s\n", p.symbol(plans.Unknown), names(u.changes), p.out.dim(u.why))
 		}
 	}
 	p.printf("\n%s\n", p.out.bold(SummaryLine(f.Summary)))
@@ -42,46 +42,47 @@ func (p *Printer) planText(f *plans.File, commands map[string]string) {
 type section struct {
 	title   string
 	changes []plans.FileChange
-	unknown []*unknown
+	unseen  []hidden
 }
 
-// unknown is what of a section cannot be known for one reason: a host that does not answer has one for all it holds.
-type unknown struct {
-	reason string
-	names  []string
-}
-
-func (s *section) add(c plans.FileChange) {
-	if c.Action != plans.Unknown {
-		s.changes = append(s.changes, c)
-		return
-	}
-	reason := reasonLine(c)
-	for _, u := range s.unknown {
-		if u.reason == reason {
-			u.names = append(u.names, resourceName(c))
-			return
-		}
-	}
-	s.unknown = append(s.unknown, &unknown{reason: reason, names: []string{resourceName(c)}})
+// hidden is what of a block is unknown for one cause.
+type hidden struct {
+	changes []plans.FileChange
+	why     string
 }
 
 // sections puts changes together by block, in the order in which the blocks come first.
 func sections(changes []plans.FileChange) []*section {
+	first := map[string]*unseen{} // by the address of the first change of a block that a cause hides
+	for _, u := range unseens(changes) {
+		for _, b := range u.blocks {
+			first[b.changes[0].Addr.String()] = u
+		}
+	}
 	var all []*section
 	byTitle := map[string]*section{}
-	for _, c := range changes {
-		title := c.Addr.Block.String()
-		if c.Action == plans.Delete {
-			title = "removal of " + title
-		}
+	of := func(title string) *section {
 		s := byTitle[title]
 		if s == nil {
 			s = &section{title: title}
 			byTitle[title] = s
 			all = append(all, s)
 		}
-		s.add(c)
+		return s
+	}
+	for _, c := range changes {
+		title := c.Addr.Block.String()
+		switch u := first[c.Addr.String()]; {
+		case c.Action == plans.Delete:
+			s := of("removal of " + title)
+			s.changes = append(s.changes, c)
+		case c.Action != plans.Unknown:
+			s := of(title)
+			s.changes = append(s.changes, c)
+		case u != nil:
+			s := of(title)
+			s.unseen = append(s.unseen, hidden{u.in(title), u.told()})
+		}
 	}
 	return all
 }

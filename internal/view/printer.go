@@ -27,8 +27,9 @@ type Printer struct {
 	out     style
 	err     style
 	run     *runView
-	drawing bool  // the status line is on the screen
-	writes  error // the first failure to write
+	silent  []*silent // of the probe that runs
+	drawing bool      // the status line is on the screen
+	writes  error     // the first failure to write
 }
 
 // New returns a printer.

@@ -26,6 +26,8 @@ func (p *Printer) Probe(e engine.Event) {
 		}
 	case engine.HostProbed:
 		p.hostProbed(e)
+	case engine.ProbeEnded:
+		p.warnSilent()
 	}
 }
 
@@ -40,7 +42,7 @@ func (p *Printer) hostProbed(e engine.HostProbed) {
 	}
 	p.clear()
 	if e.Err != nil {
-		p.notef("%s %v\n", p.err.yellow("warning:"), e.Err)
+		p.probed(e)
 	}
 }
 
@@ -144,16 +146,25 @@ func duration(d time.Duration) string {
 // ledger prints what became of every change, and the failures with all that is known about them.
 func (p *Printer) ledger(l *engine.Ledger) {
 	p.printf("\n")
+	for _, f := range failures(l) {
+		for _, a := range f.addresses {
+			p.printf("%s %s\n", p.out.red("failed      "), a)
+		}
+		p.printf("%s", indent(f.text, "               "))
+	}
+	said := map[string]bool{}
 	for _, e := range l.Entries {
 		switch e.State {
-		case engine.Failed:
-			p.printf("%s %s\n", p.out.red("failed      "), e.Change.Addr)
-			p.printf("%s", indent(failureText(e.Err), "               "))
 		case engine.Skipped:
-			p.printf("%s %s  %s\n", p.out.yellow("skipped     "), e.Change.Addr, p.out.dim(skipReason(e)))
+			why := skipReason(e)
+			if said[why] {
+				why = "for the same reason"
+			}
+			said[why] = true
+			p.printf("%s %s  %s\n", p.out.yellow("skipped     "), e.Change.Addr, p.out.dim(why))
 		case engine.NotStarted:
 			p.printf("%s %s\n", p.out.yellow("not started "), e.Change.Addr)
-		case engine.Done:
+		case engine.Done, engine.Failed:
 		}
 	}
 	p.printf("%s\n", p.out.bold(fmt.Sprintf("Apply: %d done, %d failed, %d skipped, %d not started in %s.",

@@ -27,7 +27,7 @@ func (service) Await(c plans.Change) providers.Await {
 	unit := word(c.After, "unit")
 	w := &watch{unit: unit}
 	return providers.Await{
-		Question: fmt.Sprintf("systemctl show -p ActiveState,SubState,Result %[1]s.service\necho log:\njournalctl -u %[1]s.service -n %d -o cat --no-pager 2>/dev/null || :\n", unit, logLines),
+		Question: fmt.Sprintf("systemctl show -p ActiveState,SubState,Result,NRestarts %[1]s.service\necho log:\njournalctl -u %[1]s.service -n %d -o cat --no-pager 2>/dev/null || :\n", unit, logLines),
 		Every:    500 * time.Millisecond,
 		Limit:    startLimit,
 		Done:     w.done,
@@ -35,12 +35,14 @@ func (service) Await(c plans.Change) providers.Await {
 	}
 }
 
-// watch is one wait: what of the log it has seen, and how often it saw a message anew that tells of a lasting fault.
+// watch is one wait: what of the log it has seen, how often it saw a message anew that tells of a lasting fault, and how often systemd
+// started the unit again.
 type watch struct {
 	unit   string
 	begun  bool
 	log    []string
 	faults map[string]int
+	loop   loop
 }
 
 func (w *watch) done(reply providers.Reply) (done bool, missing string, err error) {
@@ -55,6 +57,9 @@ func (w *watch) done(reply providers.Reply) (done bool, missing string, err erro
 	lines := logLinesOf(log)
 	if f := w.fault(lines); f != nil {
 		return false, "", f
+	}
+	if l := w.loop.look(w.unit, said["NRestarts"], lines); l != nil {
+		return false, "", l
 	}
 	switch said["ActiveState"] {
 	case stateActive:

@@ -140,6 +140,49 @@ func TestAwait(t *testing.T) {
 	}
 }
 
+// A unit that systemd starts again and again is given up early, with what RKE2 said; one that restarted for other reasons is not.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	unit := []string{"rke2-agent.service: Main process exited, code=exited, status=1/FAILURE", "Starting Rancher Kubernetes Engine v2 (agent)..."}
+	look := func(restarts string, log ...string) providers.Reply {
+		return providers.Reply{Stdout: "ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=" + restarts + "\nlog:\n" + strings.Join(append(log, unit...), "\n") + "\n"}
+	}
+	bad := func(second string) string {
+		return `time="2026-01-01T00:00:` + second + `Z" level=fatal msg="Error: invalid boolean value \"maybe\" for -selinux: parse error"`
+	}
+	starting := `time="2026-01-01T00:00:00Z" level=info msg="Starting rke2 agent"`
+	for name, c := range map[string]struct {
+		looks []providers.Reply
+		err   string // of the last look
+	}{
+		"the same words":           {looks: []providers.Reply{look("0"), look("1", bad("01")), look("2", bad("02")), look("3", bad("03"))}, err: `again and again (3 times by now): Error: invalid boolean value "maybe" for -selinux: parse error`},
+		"twice":                    {looks: []providers.Reply{look("0"), look("1", bad("01")), look("2", bad("02"))}},
+		"seen late":                {looks: []providers.Reply{look("0"), look("3", bad("01"), starting)}, err: "-selinux"},
+		"counted before the wait":  {looks: []providers.Reply{look("7"), look("7", bad("01")), look("8", bad("02"))}},
+		"started anew in between":  {looks: []providers.Reply{look("7"), look("0"), look("1", bad("01")), look("2", bad("02"))}},
+		"other words each time":    {looks: []providers.Reply{look("0"), look("1", "a"), look("2", "b"), look("3", "c"), look("4", "d")}},
+		"other words, many times":  {looks: []providers.Reply{look("0"), look("2", "a"), look("4", "b"), look("6", "c"), look("8", "b"), look("10", "d")}, err: "(10 times by now): d"},
+		"without a word":           {looks: []providers.Reply{look("0"), look("3")}, err: "(3 times by now)"},
+		"a hint":                   {looks: []providers.Reply{look("0"), look("3", "no default routes found")}, err: "needs a default route"},
+		"systemd that counts none": {looks: []providers.Reply{look(""), look("", bad("01")), look("", bad("02")), look("", bad("03"))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aw := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service").(providers.Awaiter).Await(plans.Change{After: cases(t)["service"].Resource.Desired})
+			var err error
+			for i, reply := range c.looks {
+				if err != nil {
+					t.Fatalf("given up at look %d of %d: %v", i, len(c.looks), err)
+				}
+				_, _, err = aw.Done(reply)
+			}
+			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("the error is %v, want %q in it", err, c.err)
+			}
+		})
+	}
+}
+
 func FuzzAwait(f *testing.F) {
 	f.Add("ActiveState=activating\nlog:\na\nb\n", "ActiveState=activating\nlog:\nb\nc\n")
 	f.Fuzz(func(t *testing.T, one, two string) {

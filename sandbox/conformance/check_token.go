@@ -60,10 +60,29 @@ func refusalChecks() []Check {
 		{ID: "C-TOKEN-06", Point: "an agent with a token of no known form says so", Needs: needs, Run: refused(func(*World) refusal {
 			return refusal{token: "K10nonsense", says: []string{"failed to normalize token", "invalid token format"}}
 		})},
-		{ID: "C-CONF-08", Point: "an option that RKE2 does not know keeps it from starting, and its journal names the option", Needs: needs, Run: refused(func(w *World) refusal {
-			return refusal{token: w.agentToken, config: "conformance-typo: true\n", says: []string{"conformance-typo"}}
+		{ID: "C-CONF-15", Point: "an option whose value cannot be read keeps RKE2 from starting: it ends with a message that names the option, and systemd starts it again", Needs: needs, Run: refused(func(w *World) refusal {
+			return refusal{token: w.agentToken, config: "protect-kernel-defaults: conformance\n", says: []string{"protect-kernel-defaults"}}
 		})},
+		{ID: "C-CONF-08", Point: "an option that RKE2 does not know is left out with a warning in its journal that names it, and RKE2 starts without it", Needs: needs, Run: leavesOut},
 	}
+}
+
+// leavesOut starts the agent with an option that no version of RKE2 has.
+func leavesOut(ctx context.Context, w *World) error {
+	h := w.agent()
+	if err := h.lead(ctx, w.server.Address); err != nil {
+		return err
+	}
+	if err := h.write(ctx, map[string]string{"config.yaml": agentConfig(h, "conformance-typo: true\n"), agentTokenFile: w.agentToken + "\n"}); err != nil {
+		return err
+	}
+	if err := w.restartQueued(ctx, h); err != nil {
+		return err
+	}
+	if err := w.awaitMessage(ctx, h, "rke2-agent", "conformance-typo"); err != nil {
+		return err
+	}
+	return w.awaitState(ctx, h, "rke2-agent", "active", 5*time.Minute)
 }
 
 // refusal is a start of an agent that cannot become active.

@@ -90,7 +90,10 @@ func (p Program) runDaemon(ctx context.Context, role settings.Role, run Invocati
 	log := Journal{Out: run.Stderr}
 	config, err := settings.Load(p.Host.Files, role, run.Args, run.Env)
 	if err != nil {
-		return log.fatalf("%v", err)
+		return log.fatalf("Error: %v", err)
+	}
+	for _, name := range config.Unknown() {
+		log.Warnf("Unknown flag --%s found in config.yaml, skipping", name)
 	}
 	d := &daemon{
 		program: p, host: p.Host, notify: run.Notify, config: config, log: log,

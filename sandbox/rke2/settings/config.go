@@ -99,11 +99,13 @@ func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.
 
 // Config is what a daemon has been told by config.yaml, config.yaml.d, its environment and its arguments.
 type Config struct {
-	values map[string][]string
+	values  map[string][]string
+	unknown []string
 }
 
 // Load reads the configuration of a role. Later files win over earlier ones, `key+` appends, the environment fills what
-// the files leave open and the arguments win over everything. An option that RKE2 does not have is an error in RKE2's words.
+// the files leave open and the arguments win over everything. An option of a file that RKE2 does not have is left out, see Unknown; a
+// value that is none of its option's type is an error in RKE2's words, and so is an argument that RKE2 does not have.
 func Load(files Files, role Role, args []string, env map[string]string) (Config, error) {
 	config := Config{values: map[string][]string{}}
 	names, err := configFiles(files, env)
@@ -121,6 +123,7 @@ func Load(files Files, role Role, args []string, env map[string]string) (Config,
 		}
 		config.merge(settings)
 	}
+	config.leaveOut(role)
 	if err := config.mergeArgs(args); err != nil {
 		return config, err
 	}
@@ -165,6 +168,21 @@ func (c Config) merge(settings []Setting) {
 		}
 	}
 }
+
+// leaveOut takes out what the role does not know: RKE2 removes it from the flags that it makes of its files (k3s' pkg/configfilearg,
+// stripInvalidFlags, with the flags that rancher/rke2 registers for the commands server and agent).
+func (c *Config) leaveOut(role Role) {
+	options := optionsOf(role)
+	for _, name := range c.names() {
+		if _, known := options[name]; !known {
+			c.unknown = append(c.unknown, name)
+			delete(c.values, name)
+		}
+	}
+}
+
+// Unknown are the options of the files that RKE2 does not know and leaves out, sorted.
+func (c Config) Unknown() []string { return c.unknown }
 
 // mergeArgs reads --name=value, --name value and --name of a truth value.
 func (c Config) mergeArgs(args []string) error {
@@ -214,6 +232,9 @@ func (c Config) check(role Role) error {
 		}
 		for _, value := range c.values[name] {
 			if err := checkValue(k, value); err != nil {
+				if k == truth {
+					return fmt.Errorf("invalid boolean value %q for -%s: %w", value, name, err)
+				}
 				return fmt.Errorf("invalid value %q for flag -%s: %w", value, name, err)
 			}
 		}

@@ -34,13 +34,14 @@ func etc(contents map[string]string) files {
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		files  map[string]string
-		role   settings.Role
-		args   []string
-		env    map[string]string
-		option string
-		want   []string
-		fails  string
+		files   map[string]string
+		role    settings.Role
+		args    []string
+		env     map[string]string
+		option  string
+		want    []string
+		unknown []string
+		fails   string
 	}{
 		"scalar":              {files: map[string]string{"config.yaml": "node-name: w1"}, role: settings.Agent, option: "node-name", want: []string{"w1"}},
 		"list":                {files: map[string]string{"config.yaml": "node-label: [a=b, c=d]"}, role: settings.Agent, option: "node-label", want: []string{"a=b", "c=d"}},
@@ -56,9 +57,11 @@ func TestLoad(t *testing.T) {
 			files: map[string]string{"config.yaml": "token: t"}, role: settings.Agent, env: map[string]string{"RKE2_TOKEN": "e"}, option: "token", want: []string{"t"},
 		},
 		"empty file":             {files: map[string]string{"config.yaml": "# nothing\n"}, role: settings.Agent, option: "token"},
-		"unknown key":            {files: map[string]string{"config.yaml": "tokn: t"}, role: settings.Agent, fails: "flag provided but not defined: -tokn"},
-		"server key on an agent": {files: map[string]string{"config.yaml": "tls-san: [a]"}, role: settings.Agent, fails: "flag provided but not defined: -tls-san"},
-		"not a truth value":      {files: map[string]string{"config.yaml": "etcd-s3: maybe"}, role: settings.Server, fails: `invalid value "maybe" for flag -etcd-s3: parse error`},
+		"unknown key":            {files: map[string]string{"config.yaml": "tokn: t\ntoken: u"}, role: settings.Agent, option: "token", want: []string{"u"}, unknown: []string{"tokn"}},
+		"server key on an agent": {files: map[string]string{"config.yaml": "tls-san: [a]", "config.yaml.d/x.yaml": "etcd-s3+: true"}, role: settings.Agent, option: "tls-san", unknown: []string{"etcd-s3", "tls-san"}},
+		"unknown argument":       {role: settings.Agent, args: []string{"--tokn=t"}, fails: "flag provided but not defined: -tokn"},
+		"not a truth value":      {files: map[string]string{"config.yaml": "etcd-s3: maybe"}, role: settings.Server, fails: `invalid boolean value "maybe" for -etcd-s3: parse error`},
+		"not a number":           {files: map[string]string{"config.yaml": "lb-server-port: x"}, role: settings.Server, fails: `invalid value "x" for flag -lb-server-port: parse error`},
 		"nested":                 {files: map[string]string{"config.yaml": "token: {a: b}"}, role: settings.Agent, fails: "neither a scalar nor a list of scalars"},
 		"no mapping":             {files: map[string]string{"config.yaml": "- a"}, role: settings.Agent, fails: "not a mapping"},
 		"named file is missing":  {role: settings.Agent, env: map[string]string{"RKE2_CONFIG_FILE": "/etc/none"}, fails: "file does not exist"},
@@ -74,6 +77,9 @@ func TestLoad(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.unknown, config.Unknown()); diff != "" {
+				t.Errorf("left out (-want +got):\n%s", diff)
 			}
 			got := config.List(c.option)
 			if c.option == "token" && len(got) > 1 {
