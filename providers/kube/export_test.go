@@ -50,13 +50,3 @@ func RoundTrips(desired cty.Value) bool {
 }
 
 func PodReason(p *corev1.Pod) string { return podReason(p) }
-
-func States(wanted, live any) bool     { return states(wanted, live) }
-func Merged(wanted, dry, live any) any { return merged(wanted, dry, live) }
-func Differences(wanted, live any) []string {
-	var lines []string
-	for _, d := range differences("", wanted, live) {
-		lines = append(lines, d.path+" "+shown(d.live)+" "+shown(d.wanted))
-	}
-	return lines
-}

@@ -23,6 +23,9 @@ const (
 	appliedAnnotation = "cxha.io/applied" // digest of which fields were applied
 )
 
+// marks are the labels and annotations of cxha's own.
+var marks = []string{ClusterLabel, BlockAnnotation, KeepAnnotation, sharedAnnotation, appliedAnnotation}
+
 // objectKind is one object of any kind, of a manifest block, of a kustomization, or of a block that expands to such.
 type objectKind struct{ *Provider }
 
@@ -38,11 +41,10 @@ func (objectKind) Type() providers.Type {
 			"block":   cty.String, // address of the block that it belongs to
 			"keep":    cty.Bool,   // it stays when its block leaves the blueprint
 
-			// Content has the fields that the blueprint states, and those that were stated earlier. What is secret in it is marked.
+			// Content of a desired value has the fields that the blueprint states; of a live one the object's fields, without those that
+			// only others have set and that an apply leaves alone. Lists whose elements have keys are objects in live values:
+			// containers["name=web"]. What is secret is marked.
 			"content": cty.DynamicPseudoType,
-
-			// Blocked tells why the object must not be changed, such as that another tool owns it. Never desired.
-			"blocked": cty.String,
 		}),
 		RemoveLast: true,
 		Cost:       2,
@@ -82,13 +84,12 @@ type facts struct {
 	cluster string // empty: null
 	block   string // empty: null
 	keep    bool
-	blocked string // empty: null
 }
 
 func (f facts) value(content cty.Value) cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{
 		"id": cty.StringVal(f.id), "cluster": orAbsent(f.cluster), "block": orAbsent(f.block), "keep": cty.BoolVal(f.keep),
-		"content": content, "blocked": orAbsent(f.blocked),
+		"content": content,
 	})
 }
 
@@ -117,13 +118,10 @@ func objectOf(v cty.Value) (*unstructured.Unstructured, error) {
 // live is not used: objects are not part of the world, see Provider.observe.
 func (k objectKind) live(*world, cty.Value) cty.Value { return absent(k) }
 
-// Explain refuses what must not be changed, and says in words that an object joins the blueprint or moves in it.
+// Explain says in words that an object joins the blueprint or moves in it.
 func (k objectKind) Explain(c plans.Change) (plans.Reason, error) {
 	if c.Before.IsNull() || c.After.IsNull() {
 		return c.Reason, nil
-	}
-	if why := attr(c.Before, "blocked"); why != "" {
-		return c.Reason, fmt.Errorf("%s", why)
 	}
 	reason := c.Reason
 	var differ []string

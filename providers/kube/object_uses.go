@@ -1,12 +1,9 @@
 package kube
 
 import (
-	"context"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/expertflow/cxha/providers"
 )
 
 // Uses returns the keys of the objects that an object cannot work without, sorted: ConfigMaps, Secrets, claims and the ServiceAccount
@@ -39,24 +36,6 @@ func Uses(o *unstructured.Unstructured) []string {
 	}
 	slices.Sort(u.keys)
 	return slices.Compact(u.keys)
-}
-
-// uses returns what an object of the blueprint uses as it is live; nothing where it is not.
-func (o *observer) uses(ctx context.Context, r providers.Resource) ([]string, error) {
-	object, err := objectOf(r.Desired)
-	if err != nil {
-		return nil, err
-	}
-	kind, ok := o.catalog.find(object.GroupVersionKind())
-	if !ok {
-		return nil, nil
-	}
-	place(object, kind, o.conn.bundleOf(r.Addr.Block))
-	all, err := o.view.list(ctx, listing{kind: kind})
-	if err != nil || all[nameOf(object)] == nil {
-		return nil, err
-	}
-	return Uses(all[nameOf(object)]), nil
 }
 
 type uses struct {

@@ -14,20 +14,20 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// awaitReady waits until the object is what it was applied to be. applied is what the API server answered.
-func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) error {
+// awaitReady waits until the object is what it was applied to be, and returns it. applied is what the API server answered.
+func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Steps: 1000, Cap: 2 * time.Second}
 	for {
 		missing, err := w.missing(ctx, applied)
 		if err != nil || missing == "" {
-			return err
+			return applied, err
 		}
 		w.tell(missing)
 		if pause(ctx, backoff.Step()) != nil {
-			return w.notReady(ctx, applied, missing)
+			return nil, w.notReady(ctx, applied, missing)
 		}
 		if applied, err = w.fresh(ctx, applied); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
