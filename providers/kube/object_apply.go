@@ -50,6 +50,9 @@ func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Chan
 			return cty.NilVal, err
 		}
 		ready, err := w.awaitReady(ctx, applied)
+		if err == nil {
+			ready, err = w.seenReady(ctx, ready)
+		}
 		if err != nil {
 			return cty.NilVal, err
 		}
@@ -185,7 +188,7 @@ func (w *work) put(ctx context.Context) (applied *unstructured.Unstructured, err
 		if live != nil {
 			wanted, _ = leave(wanted, live)
 		}
-		applied, err = applyTo(ctx, api, application{body: body(w.desired, wanted, shared), live: live})
+		applied, err = applyTo(ctx, api, application{body: waiting(body(w.desired, wanted, shared)), live: live})
 		return w.explain(err)
 	})
 	return applied, err

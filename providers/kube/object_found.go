@@ -120,6 +120,7 @@ func (o *observer) removes(object *unstructured.Unstructured) bool {
 type leaving struct {
 	resource providers.Resource
 	value    cty.Value
+	after    []schema.BlockAddr // as the object remembers
 }
 
 // removals are the objects' removals, in the reverse order of creation.
@@ -155,7 +156,7 @@ func (o *observer) removals(gone []*unstructured.Unstructured) []leaving {
 		for _, a := range before {
 			r.After = append(r.After, providers.Edge{To: a, Range: at})
 		}
-		ls = append(ls, leaving{resource: r, value: removalValue(object)})
+		ls = append(ls, leaving{resource: r, value: removalValue(object), after: marksOf(object).comesAfter()})
 	}
 	return ls
 }

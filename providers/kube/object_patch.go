@@ -73,6 +73,9 @@ func body(desired cty.Value, o *unstructured.Unstructured, shared bool) *unstruc
 	if shared {
 		notes[sharedAnnotation] = "true"
 	}
+	if after := texts(desired.GetAttr("after")); len(after) > 0 {
+		notes[afterAnnotation] = strings.Join(after, "\n")
+	}
 	o.SetLabels(labels)
 	o.SetAnnotations(notes)
 	return o

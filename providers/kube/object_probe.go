@@ -93,7 +93,7 @@ func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, 
 	obs.Notes = append(obs.Notes, notes...)
 	for _, l := range gone {
 		obs.Found = append(obs.Found, l.resource)
-		obs.Live[l.resource.Addr] = providers.Live{Value: l.value}
+		obs.Live[l.resource.Addr] = providers.Live{Value: l.value, After: l.after}
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (o *observer) compare(ctx context.Context, c comparison) (providers.Live, e
 	secret := hides(c.resource.Desired, full)
 	wanted, left := leave(full, c.live)
 	c.wanted = wanted
-	l := providers.Live{Uses: Uses(c.live)}
+	l := providers.Live{Uses: Uses(c.live), After: marksOf(c.live).comesAfter()}
 	for _, f := range left {
 		l.Notes = append(l.Notes, leftNote(full, f, secret))
 	}
@@ -228,7 +228,8 @@ func (o *observer) values(l *providers.Live, c comparison, next *unstructured.Un
 	if was.cluster != o.bp.Cluster.Name {
 		was.cluster = ""
 	}
-	is := facts{id: was.id, cluster: o.bp.Cluster.Name, block: attr(d, "block"), keep: keeps(d)}
+	was.unready = was.unready && !settled(c.live)
+	is := facts{id: was.id, cluster: o.bp.Cluster.Name, block: attr(d, "block"), keep: keeps(d), after: texts(d.GetAttr("after"))}
 	whole := d.GetAttr("content").HasMark(schema.Sensitive)
 	l.Value = was.value(contentValue(before, whole))
 	l.Result = is.value(contentValue(after, whole))
