@@ -34,7 +34,7 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 		for _, r := range found {
 			p.resources[r.Addr] = r
 		}
-		edges := blockEdges(m.Blueprint, p.resources)
+		edges := blockEdges(m.Blueprint, m.Resources) // depends_on is about what the blueprint has
 		for addr, more := range removalEdges(m, snap.Live, found) {
 			edges[addr] = append(edges[addr], more...)
 		}

@@ -42,8 +42,9 @@ func objectText(text string) cty.Value {
 
 // scene is a blueprint's objects and what a probe saw.
 type scene struct {
-	objects objectsOf
-	snap    engine.Snapshot
+	objects   objectsOf
+	dependsOn map[string]string // by block: the block in its depends_on
+	snap      engine.Snapshot
 }
 
 func newScene() *scene {
@@ -77,7 +78,13 @@ func (s *scene) plan(t *testing.T) (*plans.Plan, hcl.Diagnostics) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, diags := engine.Compile(newWorld(t).blueprint(), reg)
+	bp := newWorld(t).blueprint()
+	for from, to := range s.dependsOn {
+		bp.Manifests = append(bp.Manifests, blueprint.Manifest{Common: blueprint.Common{
+			Addr: schema.BlockAddr{Type: "manifest", Name: from}, DependsOn: []blueprint.Ref{{To: schema.BlockAddr{Type: "manifest", Name: to}}},
+		}})
+	}
+	m, diags := engine.Compile(bp, reg)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
@@ -122,6 +129,15 @@ func TestRemovalsWaitForWhatStopsNeedingThem(t *testing.T) {
 				s.gone(object("b", "old"), providers.Live{})
 			},
 			[]string{"- old", "~ x"},
+		},
+		"of a block that another one depends on": {
+			func(s *scene) {
+				s.desired(object("db", "d"), providers.Live{})
+				s.desired(object("client", "c"), providers.Live{Uses: []string{"old"}})
+				s.gone(object("db", "old"), providers.Live{})
+				s.dependsOn = map[string]string{"client": "db"}
+			},
+			[]string{"- old <c <d", "~ d", "~ c <d"},
 		},
 		"used by an object of another block": {
 			func(s *scene) {
