@@ -155,3 +155,22 @@ func keyCount(t *testing.T, text []byte) int {
 	}
 	return n
 }
+
+// Whatever a broken file holds, a better word for its errors has a place in it.
+func FuzzUnquoted(f *testing.F) {
+	for _, seed := range []string{"a = 10.0.0.1\n", "a = v1.35.6+rke2r1", "a = \"${x:-y}\"\n", "a = ${b}\n", "a = fd00::1/64 # \"x\n", "a = 5m\r\nb = /é/x\n", "x {\n a = https://b\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.cxha.hcl"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, diags := blueprint.Load(dir, blueprint.LoadOptions{})
+		for _, d := range diags {
+			if d.Subject != nil && (d.Subject.End.Byte > len(text) || d.Subject.Start.Byte > d.Subject.End.Byte) {
+				t.Errorf("%s is at %v of %d bytes", d.Summary, d.Subject, len(text))
+			}
+		}
+	})
+}
