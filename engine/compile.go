@@ -89,6 +89,9 @@ func buildGraph(rs map[schema.Addr]providers.Resource, extra map[schema.Addr][]p
 		for _, e := range slices.Concat(r.After, extra[addr]) {
 			b.AddEdge(addr, e.To, e.Range)
 		}
+		for _, e := range r.Before {
+			b.AddEdge(e.To, addr, e.Range)
+		}
 		for _, in := range r.Inputs {
 			b.AddEdge(addr, in.From, r.Range)
 		}

@@ -21,6 +21,11 @@ type Resource struct {
 	Inputs map[string]Input
 
 	After []Edge // resources that must be right before this one is changed
+
+	// Before are resources that must wait until this one is right. It is for what a probe found: the blueprint's resources, which were
+	// declared before, cannot name it.
+	Before []Edge
+
 	Range hcl.Range
 
 	// Successor is set on what a probe found with cxha's mark and without a place in the blueprint, where another resource has

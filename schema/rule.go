@@ -18,6 +18,9 @@ type Rule struct {
 	// Check returns what is wrong with s, why that matters and what to do, in full sentences; "" if nothing is.
 	Check func(s string) string
 
+	// Several says what is wrong with more than one value where one is taken, in full sentences; empty: nothing more than that.
+	Several string
+
 	// Hides reports whether s may hold a secret, so that messages must not show the line where it stands. nil: never.
 	Hides func(s string) bool
 }

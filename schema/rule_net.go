@@ -8,10 +8,30 @@ import (
 	"strings"
 )
 
+// dualStack is what to say to an address or a network of each family.
+const dualStack = "Clusters of cxha have one family of addresses: dual stack (IPv4 and IPv6 at once) is not supported. Give one."
+
+// several reports whether a text lists more than one address or network.
+func several(s string) bool {
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == ';' })
+	for _, p := range parts {
+		if _, err := netip.ParseAddr(p); err == nil {
+			continue
+		}
+		if _, err := netip.ParsePrefix(p); err != nil {
+			return false
+		}
+	}
+	return len(parts) > 1
+}
+
 // Address is the rule for IP addresses of hosts.
-var Address = Rule{Summary: "Invalid address", Doc: "an IP address", Check: func(s string) string {
+var Address = Rule{Summary: "Invalid address", Doc: "an IP address", Several: dualStack, Check: func(s string) string {
 	a, err := netip.ParseAddr(s)
 	if err != nil {
+		if several(s) {
+			return fmt.Sprintf("%q is more than one address. %s", s, dualStack)
+		}
 		if p, err := netip.ParsePrefix(s); err == nil {
 			return fmt.Sprintf("%q is an address with a prefix length. A node has one address: write %q.", s, p.Addr())
 		}
@@ -25,9 +45,12 @@ var Address = Rule{Summary: "Invalid address", Doc: "an IP address", Check: func
 }}
 
 // Network is the rule for networks in CIDR form.
-var Network = Rule{Summary: "Invalid network", Doc: "a network such as 10.42.0.0/16", Check: func(s string) string {
+var Network = Rule{Summary: "Invalid network", Doc: "a network such as 10.42.0.0/16", Several: dualStack, Check: func(s string) string {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
+		if several(s) {
+			return fmt.Sprintf("%q is more than one network. %s", s, dualStack)
+		}
 		return fmt.Sprintf("%q is no network. A network is written as its first address, a slash and the prefix length: 10.42.0.0/16.", s)
 	}
 	if m := p.Masked(); m != p {

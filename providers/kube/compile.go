@@ -23,7 +23,7 @@ func (p *Provider) Compile(bp *blueprint.Blueprint) ([]providers.Resource, hcl.D
 		diags = append(diags, checkLabels(n)...)
 		diags = append(diags, checkTaints(n)...)
 		rs = append(rs,
-			resource(n.Addr, typeNode, nodeValue(n.Name, n.Address.String(), cty.True), n.Source.Block, on(n.Addr, "rke2.service", n.Source.Block)),
+			resource(n.Addr, typeNode, nodeValue(n.Name, n.Address.String(), cty.True, cty.False), n.Source.Block, on(n.Addr, "rke2.service", n.Source.Block)),
 			resource(n.Addr, typeLabels, labelsValue(n.Name, desiredLabels(bp, n)), n.Source.Attr("labels"), on(n.Addr, typeNode, n.Source.Block)),
 			resource(n.Addr, typeTaints, taintsValue(n.Name, desiredTaints(n)), n.Source.Attr("taints"), on(n.Addr, typeNode, n.Source.Block)),
 		)

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/expertflow/cxha/plans"
@@ -74,7 +75,7 @@ func (k drainKind) Apply(ctx context.Context, s providers.Session, c plans.Chang
 		if err != nil || n == nil {
 			return absent(k), err
 		}
-		if err := api.cordon(ctx, name, true); err != nil {
+		if err := api.cordonForRemoval(ctx, name); err != nil {
 			return cty.NilVal, err
 		}
 		pods, err := api.podsOn(ctx, name, movable)
@@ -106,6 +107,52 @@ func (c call) drain(ctx context.Context, n *corev1.Node, pods []corev1.Pod) erro
 			"`kubectl taint nodes %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute` and apply again; if it still runs, bring it back first", err, n.Name)
 	}
 	return err
+}
+
+// cordonForRemoval cordons a node and marks it in the same step, so that it is made schedulable again if its block comes back. A node
+// that somebody else cordoned is left as theirs.
+func (c call) cordonForRemoval(ctx context.Context, name string) error {
+	return c.patchNode(ctx, name, func(n *corev1.Node) map[string]any {
+		if n.Spec.Unschedulable {
+			return nil
+		}
+		return map[string]any{"metadata": map[string]any{"annotations": map[string]any{CordonAnnotation: "removal"}}, "spec": map[string]any{"unschedulable": true}}
+	})
+}
+
+// uncordonAfterRemoval takes back what cordonForRemoval did.
+func (c call) uncordonAfterRemoval(ctx context.Context, name string) error {
+	return c.patchNode(ctx, name, func(n *corev1.Node) map[string]any {
+		if !leftCordoned(n) {
+			return nil
+		}
+		return map[string]any{"metadata": map[string]any{"annotations": map[string]any{CordonAnnotation: nil}}, "spec": map[string]any{"unschedulable": nil}}
+	})
+}
+
+// leftCordoned reports whether a removal that was not finished cordoned the node.
+func leftCordoned(n *corev1.Node) bool {
+	return n.Spec.Unschedulable && n.Annotations[CordonAnnotation] != ""
+}
+
+// patchNode applies the patch that change returns for a node as it is; nil: none is needed.
+func (c call) patchNode(ctx context.Context, name string, change func(*corev1.Node) map[string]any) error {
+	err := c.do(ctx, func(ctx context.Context, client *kubernetes.Clientset) error {
+		n, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		patch := change(n)
+		if patch == nil {
+			return nil
+		}
+		_, err = client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, mergePatch(patch), metav1.PatchOptions{FieldManager: FieldManager})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("node %s: %w", name, err)
+	}
+	return nil
 }
 
 // node reads a node; nil means that there is none.

@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"slices"
+
 	"github.com/zclconf/go-cty/cty"
 	corev1 "k8s.io/api/core/v1"
 
@@ -9,8 +11,12 @@ import (
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
-// typeInstall is the rke2 provider's kind whose removal uninstalls RKE2 from a host.
-const typeInstall = "rke2.install"
+// Kinds of the rke2 provider: the removal of the first uninstalls RKE2 from a host, the others make a host the node that it is.
+const (
+	typeInstall = "rke2.install"
+	typeConfig  = "rke2.config"
+	typeService = "rke2.service"
+)
 
 // removedNodes are the nodes with cxha's mark that the blueprint does not have, by name. The mark is the label; a node
 // without it counts when the inventory has its name and its address, such as one that registered again while it was removed.
@@ -54,8 +60,16 @@ func found(w *world, bp *blueprint.Blueprint) providers.Observation {
 		r.node = n
 		leaving[n.Name] = r
 	}
+	taken := map[schema.BlockAddr]bool{}
+	for _, n := range bp.Nodes() {
+		taken[n.Addr] = true
+	}
 	for _, name := range keys(leaving) {
-		leaving[name].add(&obs, ready)
+		r := leaving[name]
+		if taken[r.entry.Block] { // the block stays and calls its node by another name
+			r.entry.Block = removedBlock(r.entry.Block.Type, name)
+		}
+		r.add(&obs, ready)
 	}
 	return obs
 }
@@ -70,8 +84,10 @@ type removal struct {
 }
 
 func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
+	var before []providers.Edge
 	put := func(typ string, live cty.Value, after ...providers.Edge) []providers.Edge {
 		res := resource(r.entry.Block, typ, cty.NullVal(live.Type()), r.bp.Cluster.Source.Block, after...)
+		res.Before, before = before, nil
 		obs.Found = append(obs.Found, res)
 		obs.Live[res.Addr] = providers.Live{Value: live}
 		return []providers.Edge{on(r.entry.Block, typ, r.bp.Cluster.Source.Block)}
@@ -80,10 +96,15 @@ func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
 	at := r.machine()
 	if n := r.node; n != nil {
 		after = ready
-		if at.now != nodeAgain { // else its pods ended when the machine joined under its new name
+		switch {
+		case at.now != nodeAgain:
 			after = put(typeDrain, drainValue(n, r.w.pods[r.name]), after...)
+		case r.w.nodes[at.host] == nil: // else its pods ended when the machine joined under its new name
+			others := slices.DeleteFunc(slices.Clone(ready), func(e providers.Edge) bool { return e.To.Block == at.block })
+			before = []providers.Edge{on(at.block, typeConfig, r.bp.Cluster.Source.Block), on(at.block, typeService, r.bp.Cluster.Source.Block)}
+			after = slices.Concat(ready, put(typeDrain, drainValue(n, r.w.pods[r.name]), others...))
 		}
-		after = put(typeNode, nodeValue(r.name, internalIP(n), cty.NullVal(cty.Bool)), after...)
+		after = put(typeNode, nodeValue(r.name, internalIP(n), cty.NullVal(cty.Bool), cty.NullVal(cty.Bool)), after...)
 	}
 	if r.entry.Address != "" && at.now != nodeAgain {
 		after = r.addHost(obs, at, after)
@@ -106,7 +127,7 @@ type standing int
 const (
 	nothing   standing = iota
 	onStandby          // a standby: it is probed under that block, and RKE2 leaves it all the same
-	nodeAgain          // a node under another name: its RKE2 stays
+	nodeAgain          // a node under another name, to which it is drained first; its RKE2 stays
 )
 
 func (r removal) machine() machine {
@@ -148,7 +169,12 @@ func blockOf(n *corev1.Node) schema.BlockAddr {
 	if parsed, err := schema.ParseBlockAddr(named.String()); err == nil && parsed == named {
 		return named
 	}
-	return schema.BlockAddr{Type: typ, Name: "removed", Key: n.Name} // a name with dots is no identifier
+	return removedBlock(typ, n.Name) // a name with dots is no identifier
+}
+
+// removedBlock is the block address under which a node is shown that has none of its own.
+func removedBlock(typ, name string) schema.BlockAddr {
+	return schema.BlockAddr{Type: typ, Name: "removed", Key: name}
 }
 
 func internalIP(n *corev1.Node) string {

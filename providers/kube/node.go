@@ -25,19 +25,23 @@ type nodeKind struct{ *Provider }
 func (nodeKind) Type() providers.Type {
 	return providers.Type{
 		Name: typeNode,
-		Doc:  "The node is registered in the Kubernetes API and Ready; removing it also removes the secret that ties its name to its host.",
+		Doc: "The node is registered in the Kubernetes API, Ready, and not left cordoned by a removal that was not finished; removing it also removes the secret " +
+			"that ties its name to its host.",
 		Object: cty.Object(map[string]cty.Type{
 			"node":       cty.String, // the node's name
 			"registered": cty.Bool,
 			"ready":      cty.Bool,   // null for a node that is to be removed: it does not matter there
 			"address":    cty.String, // the node's internal IP address
+			"cordoned":   cty.Bool,   // by a removal of cxha's that was not finished; null for a node that is to be removed
 		}),
 		Cost: 30,
 	}
 }
 
-func nodeValue(name, address string, ready cty.Value) cty.Value {
-	return cty.ObjectVal(map[string]cty.Value{"node": cty.StringVal(name), "registered": cty.True, "ready": ready, "address": cty.StringVal(address)})
+func nodeValue(name, address string, ready, cordoned cty.Value) cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{
+		"node": cty.StringVal(name), "registered": cty.True, "ready": ready, "address": cty.StringVal(address), "cordoned": cordoned,
+	})
 }
 
 func (k nodeKind) live(w *world, desired cty.Value) cty.Value {
@@ -45,7 +49,7 @@ func (k nodeKind) live(w *world, desired cty.Value) cty.Value {
 	if n == nil {
 		return absent(k)
 	}
-	return nodeValue(n.Name, addressAs(n, desired.GetAttr("address").AsString()), cty.BoolVal(isReady(n)))
+	return nodeValue(n.Name, addressAs(n, desired.GetAttr("address").AsString()), cty.BoolVal(isReady(n)), cty.BoolVal(leftCordoned(n)))
 }
 
 // addressAs returns the wanted address if the node has it, or none yet: kubelet reports its addresses a moment after it registered.
@@ -71,6 +75,9 @@ func (k nodeKind) Explain(c plans.Change) (plans.Reason, error) {
 	}
 	is, wanted := c.Before.GetAttr("address").AsString(), c.After.GetAttr("address").AsString()
 	if is == wanted {
+		if c.Before.GetAttr("ready").True() && c.Before.GetAttr("cordoned").True() {
+			c.Reason.Text = "left cordoned by a removal that was not finished: it takes pods again"
+		}
 		return c.Reason, nil
 	}
 	return c.Reason, fmt.Errorf("the node is registered with the address %s, and the blueprint has %s; "+
@@ -78,7 +85,7 @@ func (k nodeKind) Explain(c plans.Change) (plans.Reason, error) {
 		"if it is the same machine with a new address, run `kubectl delete node %s` and apply: it registers anew", is, wanted, nodeOf(c.After))
 }
 
-// Apply waits until the node is Ready, or removes it.
+// Apply waits until the node is Ready and lets it take pods again, or removes it.
 func (k nodeKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
 	name, err := target(c)
 	if err != nil {
@@ -91,7 +98,7 @@ func (k nodeKind) Apply(ctx context.Context, s providers.Session, c plans.Change
 		if err := api.awaitReady(ctx, name); err != nil {
 			return cty.NilVal, err
 		}
-		return c.After, nil
+		return c.After, api.uncordonAfterRemoval(ctx, name)
 	})
 }
 

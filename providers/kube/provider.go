@@ -16,6 +16,7 @@ const (
 	FieldManager     = "cxha"            // field manager of everything that cxha writes
 	ClusterLabel     = "cxha.io/cluster" // on every node of the blueprint; the value is the cluster's name
 	TaintsAnnotation = "cxha.io/taints"  // on nodes: which of their taints are cxha's, as key:effect,key:effect
+	CordonAnnotation = "cxha.io/cordon"  // on nodes: cxha cordoned it for a removal
 
 	systemNamespace = "kube-system"
 	inventoryName   = "cxha-inventory" // ConfigMap in kube-system

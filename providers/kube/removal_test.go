@@ -203,7 +203,8 @@ worker.w2/kube.node <- worker.w2/kube.drain
 	}
 }
 
-func TestIntegrationMachineUnderANewNameIsNotDrained(t *testing.T) {
+// A machine that is to get another name is drained before RKE2 starts there under it; once it has joined so, its old pods have ended.
+func TestIntegrationMachineUnderANewName(t *testing.T) {
 	api := realAPI(t)
 	p := kube.New(kube.Options{})
 	s := &session{kubeconfig: api.kubeconfig}
@@ -211,8 +212,46 @@ func TestIntegrationMachineUnderANewNameIsNotDrained(t *testing.T) {
 	bp := cluster(2)
 	bp.Workers[1].Name, bp.Workers[1].Addr.Name = "renamed", "renamed"
 	obs := probe(t, p, s, bp)
-	want := "worker.w2/kube.inventory <- worker.w2/kube.node\nworker.w2/kube.node <- control_plane.cp1/kube.node <- worker.w1/kube.node <- worker.renamed/kube.node\n"
+	want := `worker.w2/kube.drain <- control_plane.cp1/kube.node <- worker.w1/kube.node
+worker.w2/kube.inventory <- worker.w2/kube.node
+worker.w2/kube.node <- control_plane.cp1/kube.node <- worker.w1/kube.node <- worker.renamed/kube.node <- worker.w2/kube.drain
+`
 	if diff := cmp.Diff(want, edges(obs.Found)); diff != "" {
+		t.Errorf("found before it joined (-want +got):\n%s", diff)
+	}
+	var before []string
+	for _, r := range obs.Found {
+		for _, e := range r.Before {
+			before = append(before, r.Addr.String()+" before "+e.To.String())
+		}
+	}
+	wantBefore := []string{"worker.w2/kube.drain before worker.renamed/rke2.config", "worker.w2/kube.drain before worker.renamed/rke2.service"}
+	if diff := cmp.Diff(wantBefore, before); diff != "" {
+		t.Errorf("what waits for the drain (-want +got):\n%s", diff)
+	}
+
+	register(t, api.client, "renamed", bp.Workers[1].Address.String(), true)
+	want = "worker.w2/kube.inventory <- worker.w2/kube.node\nworker.w2/kube.node <- control_plane.cp1/kube.node <- worker.w1/kube.node <- worker.renamed/kube.node\n"
+	if diff := cmp.Diff(want, edges(probe(t, p, s, bp).Found)); diff != "" {
+		t.Errorf("found after it joined (-want +got):\n%s", diff)
+	}
+}
+
+// The block stays, and its attribute name gives its node another one: the old node has no block of its own.
+func TestIntegrationBlockWithANewName(t *testing.T) {
+	api := realAPI(t)
+	p := kube.New(kube.Options{})
+	s := &session{kubeconfig: api.kubeconfig}
+	joined(t, api, p, s, cluster(2))
+	bp := cluster(2)
+	bp.Workers[1].Name = "renamed"
+	var addresses []string
+	for _, r := range probe(t, p, s, bp).Found {
+		addresses = append(addresses, r.Addr.String())
+	}
+	slices.Sort(addresses)
+	want := []string{`worker.removed["w2"]/kube.drain`, `worker.removed["w2"]/kube.inventory`, `worker.removed["w2"]/kube.node`}
+	if diff := cmp.Diff(want, addresses); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 }

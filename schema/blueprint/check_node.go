@@ -106,7 +106,7 @@ func (l *loader) checkYAML(n *built) {
 			continue
 		}
 		var options map[string]any
-		if err := yaml.Unmarshal([]byte(s.str("content")), &options); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(s.str("content")), &options); err != nil {
 			l.report(s.mistake("content", "Invalid YAML", "%s is no YAML object of RKE2's options: %s. RKE2 does not start with it.", s.name, yamlProblem(err)))
 			continue
 		}
@@ -117,7 +117,7 @@ func (l *loader) checkYAML(n *built) {
 	for _, s := range n.sec.sections("manifest") {
 		for i, doc := range strings.Split("\n"+s.str("content"), "\n---") {
 			var object any
-			if err := yaml.Unmarshal([]byte(doc), &object); err != nil {
+			if err := yaml.UnmarshalStrict([]byte(doc), &object); err != nil {
 				l.report(s.mistake("content", "Invalid YAML", "Document %d of %s is no YAML: %s. RKE2 would only log that, and go on without it.", i+1, s.name, yamlProblem(err)))
 				break
 			}

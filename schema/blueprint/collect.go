@@ -126,6 +126,13 @@ func (l *loader) unknownBlock(b *hclsyntax.Block) {
 			"Blocks of type %q belong to the language of cxha, and this version does not know them yet. Take the block out, or use a version that does.", b.Type))
 		return
 	}
+	if advice, ok := schema.Foreign(b.Type, b.Labels); ok {
+		if len(b.Labels) == 2 { // resource "worker" "w3"
+			l.hide(b.Labels[0], b.Labels[1:])
+		}
+		l.report(mistake(b.TypeRange, "Word of another language", "cxha has no blocks of type %q. %s", b.Type, advice))
+		return
+	}
 	var types []string
 	for _, s := range l.shapes {
 		types = append(types, s.Type)

@@ -96,6 +96,7 @@ func (u *unit) known() cty.Value {
 // value evaluates an expression. After a mistake it is unknown, and whatever is computed from it raises no second complaint.
 func (l *loader) value(expr hclsyntax.Expression, ctx *hcl.EvalContext) cty.Value {
 	v, diags := expr.Value(ctx)
+	l.report(keysTwice(expr, ctx)...)
 	for _, d := range diags {
 		addSuggestion(d, expr, ctx)
 		if hasSensitive(expr, ctx) {

@@ -111,7 +111,7 @@ func encodingFunctions() []builtin {
 	return []builtin{
 		{"csvdecode", "csvdecode(text)", "a list of objects; the first line has the names", stdlib.CSVDecodeFunc},
 		{"formatdate", "formatdate(pattern, time)", "a time in another form", stdlib.FormatDateFunc},
-		{"jsondecode", "jsondecode(text)", "the value that a JSON text writes", stdlib.JSONDecodeFunc},
+		{"jsondecode", "jsondecode(text)", "the value that a JSON text writes", jsonDecode()},
 		{"jsonencode", "jsonencode(value)", "the value as JSON", stdlib.JSONEncodeFunc},
 		{"timeadd", "timeadd(time, duration)", "the time a duration later", stdlib.TimeAddFunc},
 		{"yamldecode", "yamldecode(text)", "the value that a YAML text of one document writes", yamlDecode()},

@@ -91,6 +91,7 @@ func renderTemplate(path, text string, ctx *hcl.EvalContext) (cty.Value, error) 
 		return cty.NilVal, templateProblem(diags)
 	}
 	v, diags := expr.Value(ctx)
+	diags = append(diags, keysTwice(expr, ctx)...)
 	if diags.HasErrors() {
 		return cty.NilVal, templateProblem(diags)
 	}

@@ -2,6 +2,7 @@ package blueprint_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,4 +100,77 @@ func checkPlaces(t *testing.T, bp *blueprint.Blueprint, diags hcl.Diagnostics) {
 	if err := hcl.NewDiagnosticTextWriter(&bytes.Buffer{}, bp.Sources, 80, false).WriteDiagnostics(diags); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A key stands twice exactly if decoding loses one: then the text has more keys than what is decoded.
+func FuzzJSONKeys(f *testing.F) {
+	for _, seed := range []string{`{"a":1,"a":2}`, `[{"a":{"b":[],"c":1}},{"a":1}]`, `{"a":{"a":1}}`, `"a"`, `{"a"`, `[1,[2,{}]]`, `{"A":1,"a":2}`, `{"a":"a","b":"a"}`, `{"\u0061":1,"a":1}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var decoded any
+		if err := json.Unmarshal([]byte(text), &decoded); err != nil {
+			return
+		}
+		encoded, err := json.Marshal(decoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := keyCount(t, []byte(text)) != keyCount(t, encoded)
+		if key, twice := blueprint.JSONKeyTwice([]byte(text)); twice != lost {
+			t.Errorf("a key stands twice (%q): %v; a key is lost: %v", key, twice, lost)
+		}
+	})
+}
+
+// keyCount counts the keys of all objects: what follows an opening brace or, inside of an object, a comma.
+func keyCount(t *testing.T, text []byte) int {
+	t.Helper()
+	n := 0
+	var walk func(json.RawMessage)
+	walk = func(raw json.RawMessage) {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		token, err := dec.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dec.More() {
+			if token == json.Delim('{') {
+				if _, err := dec.Token(); err != nil {
+					t.Fatal(err)
+				}
+				n++
+			}
+			var value json.RawMessage
+			if err := dec.Decode(&value); err != nil {
+				t.Fatal(err)
+			}
+			if value[0] == '{' || value[0] == '[' {
+				walk(value)
+			}
+		}
+	}
+	if text = bytes.TrimSpace(text); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
+		walk(text)
+	}
+	return n
+}
+
+// Whatever a broken file holds, a better word for its errors has a place in it.
+func FuzzUnquoted(f *testing.F) {
+	for _, seed := range []string{"a = 10.0.0.1\n", "a = v1.35.6+rke2r1", "a = \"${x:-y}\"\n", "a = ${b}\n", "a = fd00::1/64 # \"x\n", "a = 5m\r\nb = /é/x\n", "x {\n a = https://b\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.cxha.hcl"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, diags := blueprint.Load(dir, blueprint.LoadOptions{})
+		for _, d := range diags {
+			if d.Subject != nil && (d.Subject.End.Byte > len(text) || d.Subject.Start.Byte > d.Subject.End.Byte) {
+				t.Errorf("%s is at %v of %d bytes", d.Summary, d.Subject, len(text))
+			}
+		}
+	})
 }

@@ -42,7 +42,7 @@ func parse(text []byte, name string) (*source, hcl.Diagnostics) {
 			src.torn = true
 			return src, diags
 		}
-		diags = append(diags, syntax)
+		diags = append(diags, cmp.Or(shellExpression(syntax, rest), quotesMissing(syntax, rest), syntax))
 		if syntax.Summary == unclosedBlock {
 			src.torn = true
 			return src, diags

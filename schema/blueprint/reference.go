@@ -173,11 +173,27 @@ func (l *loader) undeclaredAs(key string, r ref, detail string) {
 	l.missing[key] = &undeclared{diag: mistake(r.at, "Unknown reference", "%s", detail)}
 }
 
+// truths are words of YAML for what is true and false here.
+var truths = map[string]string{"yes": "true", "on": "true", "True": "true", "no": "false", "off": "false", "False": "false", "none": "null", "nil": "null", "None": "null"}
+
 func (l *loader) unknownRoot(r ref) string {
+	if file := l.bp.Sources[r.at.Filename]; file != nil {
+		if interpolated(file.Bytes, r.at) && len(r.traversal) == 1 && strings.ToUpper(r.root) == r.root {
+			return shellVariable(r.root)
+		}
+		if text := string(r.at.SliceBytes(file.Bytes)); len(r.traversal) > 1 {
+			if what, ok := unquotedReference(text); ok {
+				return fmt.Sprintf("%s is %s, and texts stand in quotes: write %q.", text, what, text)
+			}
+		}
+	}
 	for _, root := range l.roots() {
 		if l.byName[root][r.root] != nil {
 			return fmt.Sprintf("References begin with the type of what they mean, and %q is none. Did you mean %s.%s?", r.root, root, r.root)
 		}
+	}
+	if truth, ok := truths[r.root]; ok && len(r.traversal) == 1 {
+		return fmt.Sprintf("%q is no word of this language: write %s.", r.root, truth)
 	}
 	detail := fmt.Sprintf("%q is nothing that a reference can begin with.", r.root)
 	if near := didYouMean(r.root, l.roots(), ""); near != "" {

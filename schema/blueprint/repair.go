@@ -17,6 +17,9 @@ const nameless = "x"
 // tell; where it ends, only the indentation can, for its own brackets may be what is wrong.
 func item(text []byte, name string, line int) (first, last int) {
 	lines := strings.Split(string(text), "\n")
+	if first, last, ok := heredoc(text, name, line); ok {
+		return itemStart(text, name, first), last
+	}
 	first = itemStart(text, name, line)
 	if first > len(lines) || !strings.Contains(lines[first-1], "=") {
 		return line, line
@@ -36,6 +39,22 @@ func item(text []byte, name string, line int) (first, last int) {
 		}
 	}
 	return first, max(last, line)
+}
+
+// heredoc returns the lines of the heredoc to which a line belongs, from its opening to its end.
+func heredoc(text []byte, name string, line int) (first, last int, ok bool) {
+	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos) // its diagnostics are those of the parser
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOHeredoc:
+			first = t.Range.Start.Line
+		case hclsyntax.TokenCHeredoc:
+			if last = t.Range.End.Line; first < line && line <= last {
+				return first, last, true
+			}
+		}
+	}
+	return 0, 0, false
 }
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }

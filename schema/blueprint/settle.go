@@ -79,6 +79,9 @@ func typeProblem(a *schema.Attr, v cty.Value, err error) string {
 		return s + " Put it in brackets to make a list of one."
 	}
 	ty := v.Type()
+	if a.Type == cty.String && a.Rule != nil && a.Rule.Several != "" && (ty.IsTupleType() || ty.IsListType() || ty.IsSetType()) && v.IsKnown() && !v.IsNull() && v.LengthInt() > 1 {
+		return s + " " + a.Rule.Several
+	}
 	if a.Type.IsMapType() && (ty.IsMapType() || ty.IsObjectType()) || a.Type.IsListType() && (ty.IsTupleType() || ty.IsListType() || ty.IsSetType()) {
 		return s + " In it, " + conversionProblem(err) + "."
 	}

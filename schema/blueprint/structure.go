@@ -89,6 +89,10 @@ func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, wher
 		}
 		return a.Name
 	}
+	if advice, ok := schema.Foreign(a.Name, nil); ok {
+		l.report(mistake(a.NameRange, "Word of another language", "There is no attribute %q in %s. %s", a.Name, where, advice))
+		return ""
+	}
 	near := cmp.Or(schema.Suggest(a.Name, missing), schema.Suggest(a.Name, shape.Names()))
 	if near == "" && len(missing) == 1 {
 		near = missing[0]
@@ -134,6 +138,10 @@ func (l *loader) unknownNested(shape *schema.Shape, b *hclsyntax.Block, where st
 	if slices.Contains(shape.Later, b.Type) {
 		l.report(mistake(b.TypeRange, "Block type not known yet",
 			"Blocks of type %q in %s belong to the language of cxha, and this version does not know them yet. Take the block out, or use a version that does.", b.Type, where))
+		return ""
+	}
+	if advice, ok := schema.Foreign(b.Type, b.Labels); ok {
+		l.report(mistake(b.TypeRange, "Word of another language", "There are no blocks of type %q in %s. %s", b.Type, where, advice))
 		return ""
 	}
 	near := schema.Suggest(b.Type, shape.Names())

@@ -108,7 +108,9 @@ func (l *loader) givenValue(u *unit, vt variableType, g given) cty.Value {
 }
 
 func (l *loader) exprValue(u *unit, vt variableType, expr hclsyntax.Expression) cty.Value {
-	v, diags := expr.Value(&hcl.EvalContext{Functions: l.funcs})
+	ctx := &hcl.EvalContext{Functions: l.funcs}
+	v, diags := expr.Value(ctx)
+	diags = append(diags, keysTwice(expr, ctx)...)
 	if u.sensitive() {
 		hideSource(diags, u.header())
 	}

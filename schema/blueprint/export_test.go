@@ -1,0 +1,4 @@
+package blueprint
+
+// JSONKeyTwice is for tests.
+var JSONKeyTwice = jsonKeyTwice
