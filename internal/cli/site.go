@@ -103,7 +103,15 @@ func (s *site) connect(sink engine.Sink) {
 	s.session = engine.NewSession(s.remote, s.model.Hosts, sink)
 }
 
+// warn prints what the connections found worth a warning since the last time.
+func (s *site) warn() {
+	for _, w := range s.remote.Warnings() {
+		s.printer.Diagnostics(hcl.Diagnostics{{Severity: hcl.DiagWarning, Summary: "Lines of known_hosts cannot be used", Detail: w}}, s.bp.Sources)
+	}
+}
+
 func (s *site) close() {
+	s.warn()
 	s.session.Close()
 	// Nothing is left to be said to the hosts; what becomes of the connections does not matter any more.
 	_ = s.remote.Close()
@@ -112,6 +120,7 @@ func (s *site) close() {
 // plan probes and compares.
 func (s *site) plan(ctx context.Context) (*engine.Planned, error) {
 	snap, err := engine.Probe(ctx, s.model, s.session)
+	s.warn()
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
 	}

@@ -34,6 +34,9 @@ func NewestSnapshot(b []byte, now time.Time) (*Snapshot, error) { return newestS
 
 func Transient(err error) bool { return transient(err) }
 
+// WakeQuestion asks a host about RKE2's unit.
+const WakeQuestion = wakeQuestion
+
 // ParseUnitRuns reads the answer of a host about RKE2's unit.
 func ParseUnitRuns(out string) (unit string, age time.Duration, err error) {
 	runs, err := parseUnitRuns(out)
