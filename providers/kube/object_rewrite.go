@@ -117,10 +117,8 @@ func withoutApplied(live, wanted any, at spot) any {
 	return live
 }
 
-// leaves reports whether a field goes with the blueprint's wish for it.
-func (p spot) leaves(stated bool) bool {
-	return !stated && p.mine.holds() && !p.others.holds() && p.others.set == nil
-}
+// leaves reports whether a field goes with the blueprint's wish for it, or for something in it.
+func (p spot) leaves(stated bool) bool { return !stated && p.mine.touches() && !p.others.touches() }
 
 // index is the place of an element of a list without keys.
 func (p spot) index(i int) spot { return p.element(fieldpath.IndexElement(i)) }
