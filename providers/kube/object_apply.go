@@ -225,7 +225,7 @@ func (w *work) explain(err error) error {
 		return fmt.Errorf("%s: the API server does not remove it: %s", title(w.object), brief(err))
 	case decided(err):
 		return fmt.Errorf("%s: %s", title(w.object), refusalText(err, hides(w.desired, w.object)))
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+	case wrong(err):
 		return errors.New(unchangeable(w.object, err, hides(w.desired, w.object)))
 	case hides(w.desired, w.object):
 		return fmt.Errorf("%s: %s", title(w.object), refusalText(err, true))

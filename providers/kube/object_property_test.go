@@ -285,7 +285,8 @@ func (w *randomWorld) state() {
 
 // meddle changes objects as people do by hand, and as others do who apply fields of their own.
 func (w *randomWorld) meddle() {
-	for name, k := range w.kinds {
+	for _, name := range slices.Sorted(maps.Keys(w.kinds)) {
+		k := w.kinds[name]
 		api := w.client.Resource(k.gvr).Namespace("random")
 		for range w.random.IntN(3) {
 			other := k.options[w.random.IntN(len(k.options))].text(w.random)
