@@ -53,6 +53,11 @@ func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Chan
 		if err != nil {
 			return cty.NilVal, err
 		}
+		if vanishes(object) {
+			if err := w.recordRun(ctx); err != nil {
+				return cty.NilVal, fmt.Errorf("%s: it ran, and that could not be kept in %s/%s: %w", title(object), systemNamespace, inventoryName, err)
+			}
+		}
 		return w.value(ready), nil
 	})
 }

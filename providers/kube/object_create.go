@@ -25,6 +25,9 @@ func namespacesOf(bp *blueprint.Blueprint) map[string]bool {
 
 // creation tries an object that is not there: what the API server would refuse is an error of the plan.
 func (o *observer) creation(ctx context.Context, c comparison, others objects) (providers.Live, error) {
+	if ran(o.world.ran, c.wanted) {
+		return finished(c.resource), nil
+	}
 	l := providers.Live{Value: absent(objectKind{})}
 	err := o.try(ctx, c)
 	if missing := c.wanted.GetNamespace(); apierrors.IsNotFound(err) && missing != "" {

@@ -215,6 +215,7 @@ func (o *observer) compare(ctx context.Context, c comparison) (providers.Live, e
 			l.Refuse, l.Deferred = o.refusal(c, err)
 		}
 	}
+	l.Notes = append(l.Notes, jobNote(c.live)...)
 	o.values(&l, c, next, dropsKeep)
 	return l, nil
 }
