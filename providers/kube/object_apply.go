@@ -56,6 +56,11 @@ func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Chan
 		if err != nil {
 			return cty.NilVal, err
 		}
+		if vanishes(object) {
+			if err := w.recordRun(ctx); err != nil {
+				return cty.NilVal, fmt.Errorf("%s: it ran, and that could not be kept in %s/%s: %w", title(object), systemNamespace, inventoryName, err)
+			}
+		}
 		return w.value(ready), nil
 	})
 }
@@ -228,7 +233,7 @@ func (w *work) explain(err error) error {
 		return fmt.Errorf("%s: the API server does not remove it: %s", title(w.object), brief(err))
 	case decided(err):
 		return fmt.Errorf("%s: %s", title(w.object), refusalText(err, hides(w.desired, w.object)))
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+	case wrong(err):
 		return errors.New(unchangeable(w.object, err, hides(w.desired, w.object)))
 	case hides(w.desired, w.object):
 		return fmt.Errorf("%s: %s", title(w.object), refusalText(err, true))

@@ -150,11 +150,6 @@ func valid(ds []declared) ([]declared, hcl.Diagnostics) {
 			diags = append(diags, problem(d.bundle.Source.Block, "Invalid object", fmt.Sprintf("An object in %s of %s cannot be applied: %v.", d.origin, d.bundle.Addr, err)))
 			continue
 		}
-		if _, ends, _ := unstructured.NestedFieldNoCopy(d.object.Object, "spec", "ttlSecondsAfterFinished"); ends && d.object.GetKind() == "Job" {
-			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Job that removes itself", Subject: d.bundle.Source.Block.Ptr(), Detail: fmt.Sprintf(
-				"%s of %s has spec.ttlSecondsAfterFinished: when it has ended and is gone, the next apply makes and runs it again. Leave that field out, so that the Job stays as the sign that it ran.",
-				title(d.object), d.bundle.Addr)})
-		}
 		good = append(good, d)
 	}
 	return good, diags

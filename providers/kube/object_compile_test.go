@@ -179,14 +179,6 @@ webhooks:
 	}
 }
 
-func TestCompileWarnsOfJobsThatRemoveThemselves(t *testing.T) {
-	t.Parallel()
-	_, diags := kube.New(kube.Options{}).Compile(withManifests("apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\nspec: {ttlSecondsAfterFinished: 60, template: {}}\n"))
-	if len(diags) != 1 || diags.HasErrors() || diags[0].Summary != "Job that removes itself" {
-		t.Errorf("diagnostics %v, want a warning", diags)
-	}
-}
-
 func TestCompileKustomization(t *testing.T) {
 	t.Parallel()
 	write := func(t *testing.T, files map[string]string) string {

@@ -60,6 +60,9 @@ func (o owned) at(e fieldpath.PathElement) owned {
 // holds reports whether the field itself is in the set.
 func (o owned) holds() bool { return o.member || o.whole }
 
+// touches reports whether the field itself or something in it is in the set.
+func (o owned) touches() bool { return o.holds() || o.set != nil }
+
 // list tells how the elements of a list are told apart: by these fields, by what they are, or, where nothing is known, by their
 // place.
 func (o owned) list() (names []string, isSet bool) {

@@ -65,7 +65,7 @@ type holder struct {
 func holdersAt(there []holder, e fieldpath.PathElement) []holder {
 	var in []holder
 	for _, h := range there {
-		if f := h.below.at(e); f.holds() || f.set != nil {
+		if f := h.below.at(e); f.touches() {
 			in = append(in, holder{h.manager, f})
 		}
 	}

@@ -33,6 +33,7 @@ type observer struct {
 	view    *view
 	catalog *catalog
 	defined map[kschema.GroupKind]schema.Addr // by the blueprint's own definitions
+	made    map[string]bool                   // namespaces that the blueprint makes
 }
 
 // mayHaveObjects reports whether there may be objects of cxha's in a cluster whose blueprint has none: the inventory says so, or
@@ -55,11 +56,14 @@ func mayHaveObjects(w *world, bp *blueprint.Blueprint) bool {
 // observeObjects adds the live values of objects, and those with the mark that are not in the blueprint.
 func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, obs *providers.Observation) error {
 	c.rememberHints(what.world.hints)
-	o := &observer{observing: what, conn: c, defined: map[kschema.GroupKind]schema.Addr{}}
+	o := &observer{observing: what, conn: c, defined: map[kschema.GroupKind]schema.Addr{}, made: namespacesOf(what.bp)}
 	for _, r := range what.resources {
 		if d, err := objectOf(r.Desired); err == nil { // one tells of errors
 			if kind, ok := definedKind(d); ok {
 				o.defined[kind] = r.Addr
+			}
+			if d.GroupVersionKind().GroupKind() == namespaces {
+				o.made[d.GetName()] = true
 			}
 		}
 	}
@@ -139,7 +143,10 @@ func (o *observer) one(ctx context.Context, r providers.Resource) (providers.Liv
 		return providers.Live{}, err
 	}
 	live := all[nameOf(wanted)]
-	if live == nil || live.GetDeletionTimestamp() != nil { // what is on its way out is made anew when it is gone
+	if live == nil {
+		return o.creation(ctx, comparison{resource: r, kind: kind, wanted: wanted, stated: stated}, all)
+	}
+	if live.GetDeletionTimestamp() != nil { // what is on its way out is made anew when it is gone
 		return providers.Live{Value: absent(objectKind{})}, nil
 	}
 	return o.compare(ctx, comparison{resource: r, kind: kind, wanted: wanted, live: live, stated: stated})
@@ -210,6 +217,7 @@ func (o *observer) compare(ctx context.Context, c comparison) (providers.Live, e
 			l.Refuse, l.Deferred = o.refusal(c, err)
 		}
 	}
+	l.Notes = append(l.Notes, jobNote(c.live)...)
 	o.values(&l, c, next, dropsKeep)
 	return l, nil
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -219,12 +221,15 @@ func TestIntegrationPlanIsWhatChanges(t *testing.T) {
 	s.manifest("crd", randomGadgets)
 	s.apply()
 	seed := rand.Uint64()
-	if testing.Short() {
-		seed = 1
+	if text := os.Getenv("CXHA_SEED"); text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, seed))
 	w := &randomWorld{site: s, client: client, random: r, kinds: map[string]randomKind{}}
+	defer w.release()
 	changed := 0
 	w.state()
 	s.applyTogether()
@@ -250,6 +255,16 @@ type randomWorld struct {
 	texts  map[string]string
 }
 
+// release lets the objects go when the next test empties the cluster.
+func (w *randomWorld) release() {
+	for name, k := range w.kinds {
+		_, err := w.client.Resource(k.gvr).Namespace("random").Patch(w.t.Context(), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		if err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
 // state gives the blueprint new random objects.
 func (w *randomWorld) state() {
 	w.texts = map[string]string{}
@@ -270,7 +285,8 @@ func (w *randomWorld) state() {
 
 // meddle changes objects as people do by hand, and as others do who apply fields of their own.
 func (w *randomWorld) meddle() {
-	for name, k := range w.kinds {
+	for _, name := range slices.Sorted(maps.Keys(w.kinds)) {
+		k := w.kinds[name]
 		api := w.client.Resource(k.gvr).Namespace("random")
 		for range w.random.IntN(3) {
 			other := k.options[w.random.IntN(len(k.options))].text(w.random)

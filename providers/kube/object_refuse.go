@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,10 +21,15 @@ func (o *observer) refusal(c comparison, err error) (refuse error, deferred bool
 		return nil, false
 	case decided(err):
 		return fmt.Errorf("%s: %s", title(c.wanted), refusalText(err, secret)), true
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+	case wrong(err):
 		return errors.New(unchangeable(c.wanted, err, secret)), false
 	}
 	return nil, false
+}
+
+// wrong reports whether an answer is about the object itself.
+func wrong(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || misfits(err)
 }
 
 // noDryRun reports whether an answer says that the object cannot be tried, because a webhook is in the way that might do something.
@@ -60,12 +66,15 @@ func unchangeable(o *unstructured.Unstructured, err error, secret bool) string {
 			fields = append(fields, c.Field+": "+c.Message)
 		}
 	}
+	if misfits(err) {
+		fields = misfitTexts(err, secret)
+	}
 	what := strings.Join(fields, ", ")
 	switch {
 	case what == "" && secret:
 		what = "what is wrong is not shown, because it may hold what is secret"
 	case what == "":
-		what = plainly(err.Error())
+		what = brief(err)
 	}
 	if !immutable {
 		return fmt.Sprintf("the API server does not take %s as the blueprint has it: %s", title(o), what)
@@ -81,8 +90,78 @@ func causesOf(err error) []metav1.StatusCause {
 	return status.Status().Details.Causes
 }
 
-// typed is what server-side apply says of an object that does not fit its kind, before the fields.
-var typed = regexp.MustCompile(`^(?:failed to create typed (?:patch|live) object|error decoding patch)[^)]*\)?: `)
+// misfits reports whether an answer says that an object does not fit the schema of its kind. Server-side apply gives no reason for it.
+func misfits(err error) bool { return strings.Contains(err.Error(), typedPrefix) }
 
-// plainly says in other words what the API server says of a field.
-func plainly(text string) string { return typed.ReplaceAllString(text, "") }
+const typedPrefix = "failed to create typed patch object"
+
+var (
+	typedPlace = regexp.MustCompile(`^\.([^:]*(?:\[[^\]]*\][^:\[]*)*): (.*)$`) // .spec.containers[name="main"].env: what is wrong
+	typedKey   = regexp.MustCompile(`\[([^\]]*)\]`)
+	typedGot   = regexp.MustCompile(`^expected (.*), got &?value\.valueUnstructured\{Value:(.*)\}$`)
+)
+
+// misfitTexts tell in plain words what does not fit, one text for each field.
+func misfitTexts(err error, secret bool) []string {
+	_, text, _ := strings.Cut(err.Error(), "): ")
+	var found []string
+	for line := range strings.Lines(strings.TrimPrefix(text, "errors:\n")) {
+		line = strings.TrimSpace(line)
+		m := typedPlace.FindStringSubmatch(line)
+		switch {
+		case line == "":
+		case m == nil && secret:
+			found = append(found, "what is wrong is not shown, because it may hold what is secret")
+		case m == nil:
+			found = append(found, line)
+		default:
+			found = append(found, plainPath(m[1])+" "+plainMisfit(m[2], secret))
+		}
+	}
+	return found
+}
+
+// plainPath writes a path as plans do: containers["name=main"].
+func plainPath(path string) string {
+	return typedKey.ReplaceAllStringFunc(path, func(key string) string {
+		if _, err := strconv.Atoi(key[1 : len(key)-1]); err == nil {
+			return key
+		}
+		return `["` + strings.ReplaceAll(key[1:len(key)-1], `"`, "") + `"]`
+	})
+}
+
+func plainMisfit(text string, secret bool) string {
+	switch {
+	case text == "field not declared in schema":
+		return "is no such field of the kind: remove it, or correct its name"
+	case strings.HasPrefix(text, "duplicate entries for key "):
+		_, name, single := strings.Cut(strings.Trim(strings.TrimPrefix(text, "duplicate entries for key "), "[]"), "=")
+		if !single || strings.Contains(name, ",") {
+			name = strings.Trim(strings.TrimPrefix(text, "duplicate entries for key "), "[]")
+		}
+		return "has an element twice: " + strings.ReplaceAll(name, `"`, "") + " stands twice; keep one of them"
+	}
+	m := typedGot.FindStringSubmatch(text)
+	switch {
+	case m != nil && secret:
+		return "is no " + m[1]
+	case m != nil:
+		return fmt.Sprintf("is %s, and has to be %s", m[2], article(m[1]))
+	case secret:
+		return "is wrong; how is not shown, because it may hold what is secret"
+	}
+	return ": " + text
+}
+
+func article(kind string) string {
+	switch kind {
+	case "string":
+		return "a text: put it in quotes"
+	case "numeric (int or float)":
+		return "a number: write it without quotes"
+	case "boolean":
+		return "true or false: write it without quotes"
+	}
+	return "of the type " + kind
+}

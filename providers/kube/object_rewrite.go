@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,10 +35,10 @@ func applyTo(ctx context.Context, api dynamic.ResourceInterface, a application) 
 		case writeErr != nil || len(a.dryRun) > 0:
 			return written, writeErr
 		}
-		if applied, err = a.apply(ctx, api); err != nil {
+		if err := disown(ctx, api, written); err != nil {
 			return nil, err
 		}
-		return disown(ctx, api, applied)
+		return a.apply(ctx, api)
 	}
 	return nil, err
 }
@@ -68,19 +67,29 @@ func (a application) write(ctx context.Context, api dynamic.ResourceInterface, w
 	return api.Update(ctx, &unstructured.Unstructured{Object: next}, metav1.UpdateOptions{FieldManager: FieldManager, DryRun: a.dryRun, FieldValidation: metav1.FieldValidationStrict})
 }
 
-// disown takes away that a write set fields, beside the apply after it: else what leaves the blueprint would stay.
-func disown(ctx context.Context, api dynamic.ResourceInterface, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	entries := slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
-		return e.Manager == FieldManager && e.Operation == metav1.ManagedFieldsOperationUpdate && e.Subresource == ""
+// disown makes cxha the owner of no more than its mark, so that the apply after a write owns what it states and nothing else: what
+// the write has taken away is not taken away again, and what leaves the blueprint later goes.
+func disown(ctx context.Context, api dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+	var entries []metav1.ManagedFieldsEntry
+	for _, e := range o.GetManagedFields() {
+		if e.Manager != FieldManager || e.Subresource != "" {
+			entries = append(entries, e)
+		}
+	}
+	now := metav1.Now()
+	entries = append(entries, metav1.ManagedFieldsEntry{
+		Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: o.GetAPIVersion(), Time: &now,
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:` + ClusterLabel + `":{}}}}`),
 	})
 	patch, err := json.Marshal([]map[string]any{
 		{"op": "test", "path": "/metadata/resourceVersion", "value": o.GetResourceVersion()},
 		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return api.Patch(ctx, o.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	_, err = api.Patch(ctx, o.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	return err
 }
 
 // withoutApplied returns a live value without the fields that cxha applied, that nobody else has set, and that are wanted no more.
@@ -117,10 +126,8 @@ func withoutApplied(live, wanted any, at spot) any {
 	return live
 }
 
-// leaves reports whether a field goes with the blueprint's wish for it.
-func (p spot) leaves(stated bool) bool {
-	return !stated && p.mine.holds() && !p.others.holds() && p.others.set == nil
-}
+// leaves reports whether a field goes with the blueprint's wish for it, or for something in it.
+func (p spot) leaves(stated bool) bool { return !stated && p.mine.touches() && !p.others.touches() }
 
 // index is the place of an element of a list without keys.
 func (p spot) index(i int) spot { return p.element(fieldpath.IndexElement(i)) }
