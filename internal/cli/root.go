@@ -23,7 +23,10 @@ func Main(args []string, env Env) int {
 func Run(stop *Interrupts, args []string, env Env) int {
 	root := newRoot(stop, env)
 	root.SetArgs(args)
-	err := crash.Call(func() error { return root.ExecuteContext(stop.hard) })
+	err := checkDashes(root, args)
+	if err == nil {
+		err = crash.Call(func() error { return root.ExecuteContext(stop.hard) })
+	}
 	var e *exitError
 	if err != nil && (!errors.As(err, &e) || e.err != nil) {
 		reportError(env, err)
@@ -69,7 +72,7 @@ It looks at the machines as they are: there is no state file.
 	root.SetErr(env.Stderr)
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return invalid("%w\nrun '%s --help' for its flags", err, cmd.CommandPath())
+		return invalid("%w%s\nrun '%s --help' for its flags", err, flagHint(cmd, err), cmd.CommandPath())
 	})
 	root.AddCommand(
 		newPlanCommand(stop, env), newApplyCommand(stop, env), newShowCommand(env), newStatusCommand(stop, env),
@@ -114,7 +117,9 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := ""
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+	if advice := foreignCommands[args[0]]; advice != "" {
+		hint = "\n" + advice
+	} else if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("\ndid you mean %s?", strings.Join(near, " or "))
 	}
 	return invalid("unknown command %q%s\nrun 'cxha --help' for the commands", args[0], hint)

@@ -17,6 +17,10 @@ type Text struct {
 	Attr   string // the attribute: content
 	Line   bool   // the content is the attribute and a newline, as in files that hold a token
 	Secret bool   // always sensitive
+
+	// Shown, if set, reports whether a live content may be shown though the file is private: what stands in a blueprint in plain words is no
+	// secret because its file is root's alone. What somebody else put there may be one.
+	Shown func(content string) bool
 }
 
 var _ Codec = Text{}
@@ -34,7 +38,7 @@ func (t Text) Decode(s State, desired cty.Value, secret bool) map[string]cty.Val
 	switch {
 	case t.Secret, want != cty.NilVal && schema.IsSensitive(want):
 		v = v.Mark(schema.Sensitive)
-	case secret && (want == cty.NilVal || !want.RawEquals(v)):
+	case secret && (want == cty.NilVal || !want.RawEquals(v)) && (t.Shown == nil || !t.Shown(v.AsString())):
 		v = v.Mark(schema.Sensitive)
 	}
 	return map[string]cty.Value{t.Attr: v}
