@@ -50,6 +50,7 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	diags = append(diags, c.notes()...)
 	p.Plan = &plans.Plan{Cluster: m.Blueprint.Cluster.Name, Blueprint: m.Blueprint.Dir, Changes: c.ordered()}
 	return p, diags
 }
@@ -94,6 +95,17 @@ type comparer struct {
 func newComparer(p *Planned) *comparer {
 	order := p.graph.Order()
 	return &comparer{planned: p, order: order, changes: make(map[schema.Addr]*plans.Change, len(order)), needs: newNeeds(order)}
+}
+
+// notes returns as warnings what was noted of resources, in the order of the graph.
+func (c *comparer) notes() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, addr := range c.order {
+		for _, note := range c.planned.live[addr].Notes {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Something of the host stands against the blueprint", Detail: fmt.Sprintf("%s: %s", addr, note)})
+		}
+	}
+	return diags
 }
 
 func (c *comparer) compare(r providers.Resource) error {

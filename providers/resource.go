@@ -61,6 +61,9 @@ type Live struct {
 	Value   cty.Value // null object of the kind's type: absent
 	Unknown string    // not empty: the value could not be seen, and why
 
+	// Notes are what somebody should know of the host and no change of cxha can mend, each in full sentences. They become warnings.
+	Notes []string
+
 	// Deferred is set with Unknown where a change of the plan itself will make the value visible, such as the start of the API server.
 	Deferred bool
 }
