@@ -278,6 +278,26 @@ func TestRefusedChangeFailsThePlanWithItsReason(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotedIsAWarningOfThePlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("b", "w1", "noted")
+	w.file("a", "w1", "noted", "b")
+	w.file("c", "w1", "x")
+	m := w.model(t)
+	s := engine.NewSession(w, m.Hosts, nil)
+	defer s.Close()
+	snap, err := engine.Probe(t.Context(), m, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, diags := engine.Plan(m, snap)
+	if p == nil || diags.HasErrors() || len(diags) != 2 ||
+		diags[0].Detail != "worker.b/test.file: It ended with 1." || diags[1].Detail != "worker.a/test.file: It ended with 1." {
+		t.Errorf("plan %v, diagnostics %v", p != nil, diags)
+	}
+}
+
 func TestWaitsUntilAChangeTookEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

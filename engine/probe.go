@@ -219,7 +219,11 @@ func (p *prober) answer(r providers.Resource, reply providers.Reply) {
 		p.snap.set(r.Addr, providers.Live{Unknown: fmt.Sprintf("host %s: the answer cannot be read: %v", r.Host, err)})
 		return
 	}
-	p.snap.set(r.Addr, providers.Live{Value: v})
+	live := providers.Live{Value: v}
+	if n, ok := k.(providers.Noter); ok {
+		live.Notes = n.Notes(r, reply)
+	}
+	p.snap.set(r.Addr, live)
 }
 
 // owned finds what cxha once made on the host and the blueprint no longer has. Only then is a host asked a second time.

@@ -119,6 +119,13 @@ func (w *world) Question(r providers.Resource) string {
 	return fmt.Sprintf("[ -e %[1]s ] && base64 < %[1]s", shell.Quote(r.Addr.Block.Name))
 }
 
+func (w *world) Notes(r providers.Resource, reply providers.Reply) []string {
+	if r.Desired.RawEquals(fileValue(cty.StringVal("noted"))) {
+		return []string{fmt.Sprintf("It ended with %d.", reply.Exit)}
+	}
+	return nil
+}
+
 func (w *world) Answer(_ providers.Resource, reply providers.Reply) (cty.Value, error) {
 	if reply.Exit != 0 {
 		return cty.NullVal(fileObject), nil

@@ -21,7 +21,10 @@ const sysctlType = "host.sysctl"
 // sysctl is the kind of the kernel settings, in their file and in the running kernel.
 type sysctl struct{}
 
-var _ providers.HostKind = sysctl{}
+var (
+	_ providers.HostKind = sysctl{}
+	_ providers.Noter    = sysctl{}
+)
 
 var sysctlObject = cty.Object(map[string]cty.Type{"settings": cty.Map(cty.String)})
 
@@ -46,7 +49,7 @@ func (sysctl) Question(r providers.Resource) string {
 	fmt.Fprintf(&b, "if [ -f %[1]s ]; then echo file=yes; sed 's/^/line=/' %[1]s; else echo file=no; fi\n", footprint.SysctlFile)
 	want := settings(r.Desired)
 	if len(want) > 0 {
-		b.WriteString(kernelFunction)
+		b.WriteString(bootFilesQuestion + kernelFunction)
 	}
 	for _, k := range slices.Sorted(maps.Keys(want)) {
 		fmt.Fprintf(&b, "cxha_kernel %s %s\n", shell.Quote("kernel:"+k), shell.Quote(procPath(k)))

@@ -86,7 +86,7 @@ func installCommands(t *testing.T, root string) {
 	}
 }
 
-var absolute = regexp.MustCompile(`(^|[\s'"=:(])(/(?:etc|var|usr|opt|proc|sys|lib|srv)\b)`)
+var absolute = regexp.MustCompile(`(^|[\s'"=:(])(/(?:etc|var|usr|opt|proc|sys|lib|srv|run)\b)`)
 
 // relocate leads the absolute paths of a script below root.
 func relocate(script, root string) string {
