@@ -21,6 +21,7 @@ const (
 	Drift          ReasonCode = "drift"           // there, and different
 	Removed        ReasonCode = "removed"         // carries cxha's mark and is not in the blueprint
 	Superseded     ReasonCode = "superseded"      // carries cxha's mark, and a newer version of it is in the blueprint
+	Removes        ReasonCode = "removes"         // there, and different: the change removes parts that nothing takes the place of; the text names them all
 	Unreachable    ReasonCode = "unreachable"     // its host did not answer
 	Unseen         ReasonCode = "unseen"          // it could not be probed, though its host answered
 	DependsUnknown ReasonCode = "depends_unknown" // it needs something whose state is not known
