@@ -32,23 +32,23 @@ func (s *site) replicas(namespace, name string) int32 {
 func TestIntegrationFieldsOfControllersAreLeftToThem(t *testing.T) {
 	s := newSite(t, "scaled")
 	playDeployments(t, s.api.client)
-	namespace(t, s.api.client, "tried")
-	const addr = `manifest.m/kube.object["Deployment.apps/tried/web"]`
-	text := strings.Replace(deploymentText, "spec:\n", "spec:\n  replicas: 2\n", 1)
+	namespace(t, s.api.client, "scaled")
+	const addr = `manifest.m/kube.object["Deployment.apps/scaled/web"]`
+	text := strings.Replace(strings.ReplaceAll(deploymentText, "tried", "scaled"), "spec:\n", "spec:\n  replicas: 2\n", 1)
 	s.manifest("m", text)
 	s.apply()
-	s.scale("tried", "web", "kube-controller-manager", 2) // which changes nothing
+	s.scale("scaled", "web", "kube-controller-manager", 2) // which changes nothing
 	s.plan()
 	if len(s.notes) > 0 {
 		t.Errorf("notes about a field that is as it should be: %v", s.notes)
 	}
-	s.scale("tried", "web", "kube-controller-manager", 5)
+	s.scale("scaled", "web", "kube-controller-manager", 5)
 	s.settled()
-	want := "spec.replicas of Deployment tried/web belongs to kube-controller-manager (by scaling it): it is 5, the blueprint says 2. It is left to its owner; take it out of the manifest"
+	want := "spec.replicas of Deployment scaled/web belongs to kube-controller-manager (by scaling it): it is 5, the blueprint says 2. It is left to its owner; take it out of the manifest"
 	if notes := s.notes[addr]; len(notes) != 1 || notes[0] != want {
 		t.Errorf("notes %q, want %q", notes, want)
 	}
-	s.scale("tried", "web", "kube-controller-manager", 4)
+	s.scale("scaled", "web", "kube-controller-manager", 4)
 	s.settled()
 
 	// Another change of the object leaves it alone, too.
@@ -57,28 +57,28 @@ func TestIntegrationFieldsOfControllersAreLeftToThem(t *testing.T) {
 		t.Errorf("plan %q, want %q", got, want)
 	}
 	s.apply()
-	if n := s.replicas("tried", "web"); n != 4 {
+	if n := s.replicas("scaled", "web"); n != 4 {
 		t.Errorf("%d replicas after an apply, want the autoscaler's 4", n)
 	}
 
 	// People's are drift.
-	s.scale("tried", "web", "kubectl", 7)
+	s.scale("scaled", "web", "kubectl", 7)
 	if got := drift(s.plan()[addr]); got != "content.spec.replicas: 7 -> 2" {
 		t.Errorf("scaled by kubectl: plan %q", got)
 	}
 	s.apply()
-	if n := s.replicas("tried", "web"); n != 2 {
+	if n := s.replicas("scaled", "web"); n != 2 {
 		t.Errorf("%d replicas, want 2", n)
 	}
 
 	// The way out.
-	s.scale("tried", "web", "kube-controller-manager", 6)
-	s.manifest("m", strings.Replace(deploymentText, "none:1", "none:2", 1))
+	s.scale("scaled", "web", "kube-controller-manager", 6)
+	s.manifest("m", strings.Replace(strings.ReplaceAll(deploymentText, "tried", "scaled"), "none:1", "none:2", 1))
 	s.settled()
 	if len(s.notes) > 0 {
 		t.Errorf("notes though the manifest does not say how many: %v", s.notes)
 	}
-	if n := s.replicas("tried", "web"); n != 6 {
+	if n := s.replicas("scaled", "web"); n != 6 {
 		t.Errorf("%d replicas, want 6", n)
 	}
 }

@@ -87,8 +87,9 @@ func flatten(content map[string]any) ([]*unstructured.Unstructured, error) {
 	return found, nil
 }
 
-// check returns what makes an object one that cannot be applied.
+// check drops nulls, which say nothing, and returns what makes an object one that cannot be applied.
 func check(o *unstructured.Unstructured) error {
+	dropNulls(o.Object)
 	meta, hasMeta := o.Object["metadata"].(map[string]any)
 	name, _ := meta["name"].(string)
 	ns, isText := meta["namespace"].(string)
