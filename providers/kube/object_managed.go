@@ -38,6 +38,14 @@ func managersOf(o *unstructured.Unstructured) []manager {
 	return found
 }
 
+// helmManager is Helm's field manager, under which the objects of cxha's releases are applied too.
+const helmManager = "helm"
+
+// ours reports whether what a field manager has in an object is cxha's: its own, or Helm's in an object of a release.
+func ours(manager string, o *unstructured.Unstructured) bool {
+	return manager == FieldManager || manager == helmManager && o.GetAnnotations()["meta.helm.sh/release-name"] != ""
+}
+
 // owned is a set of fields below one place of an object.
 type owned struct {
 	set    *fieldpath.Set // fields below; nil: none
@@ -105,7 +113,7 @@ func root(states ...*unstructured.Unstructured) spot {
 			all = all.Union(m.fields.set)
 			switch {
 			case i > 0: // whose the fields are is what is seen of the first
-			case m.name == FieldManager:
+			case ours(m.name, o):
 				mine = mine.Union(m.fields.set)
 			default:
 				others = others.Union(m.fields.set)
