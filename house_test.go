@@ -19,7 +19,7 @@ const module = "github.com/expertflow/cxha"
 
 // floors lists the packages from the ground up: each may import only from what stands before it.
 var floors = []string{
-	"schema", "schema/reference", "schema/rke2options", "schema/blueprint", "internal/shell", "plans", "providers", "engine/graph", "engine/graph/graphtest",
+	"schema", "schema/reference", "schema/rke2options", "schema/blueprint", "internal/crash", "internal/shell", "plans", "providers", "engine/graph", "engine/graph/graphtest",
 	"internal/remote/sshtest", "internal/remote",
 	"providers/answer", "providers/footprint", "providers/hostfile", "providers/providertest", "providers/addons", "providers/host",
 	"providers/rke2", "providers/kube", "providers/helm",

@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/expertflow/cxha/engine/graph"
+	"github.com/expertflow/cxha/internal/crash"
 	"github.com/expertflow/cxha/internal/shell"
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
@@ -142,7 +143,11 @@ func (r *run) cost(a schema.Addr) float64 {
 func (r *run) change(ctx context.Context, c plans.Change) error {
 	r.session.emit(ChangeStarted{Change: c})
 	started := time.Now()
-	value, err := r.make(ctx, c)
+	var value cty.Value
+	err := crash.Call(func() (err error) {
+		value, err = r.make(ctx, c)
+		return err
+	})
 	took := time.Since(started)
 	r.mu.Lock()
 	r.took[c.Addr] = took
@@ -181,6 +186,9 @@ func (r *run) make(ctx context.Context, c plans.Change) (cty.Value, error) {
 // complete fills what the plan could not know: values of other resources, and values that the kind makes itself.
 func (r *run) complete(c plans.Change, kind providers.Kind) (cty.Value, error) {
 	if c.After.IsNull() || c.After.IsWhollyKnown() {
+		return c.After, nil
+	}
+	if r.planned.live[c.Addr].Result != cty.NilVal { // what is not known of it is for the other side to decide
 		return c.After, nil
 	}
 	res := r.planned.resources[c.Addr]

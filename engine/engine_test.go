@@ -66,6 +66,23 @@ func TestSecondPlanIsEmpty(t *testing.T) {
 	}
 }
 
+func TestPanicFailsItsChangeOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("a", "cp1", "panic")
+	w.file("b", "w1", "two", "a")
+	w.file("c", "w2", "three")
+	l := apply(t, w)
+	if diff := cmp.Diff(map[string]engine.State{"a": engine.Failed, "b": engine.Skipped, "c": engine.Done}, states(l)); diff != "" {
+		t.Fatal(diff)
+	}
+	for _, e := range l.Entries {
+		if e.State == engine.Failed && !strings.Contains(e.Err.Error(), "please report it") {
+			t.Errorf("error %q, want where to report it", e.Err)
+		}
+	}
+}
+
 func TestLongestChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -258,6 +275,26 @@ func TestRefusedChangeFailsThePlanWithItsReason(t *testing.T) {
 	}
 	if _, diags := engine.Plan(m, snap); len(diags) != 1 || !strings.Contains(diags.Error(), "worker.a/test.file: it may not be touched") {
 		t.Errorf("diagnostics %v", diags)
+	}
+}
+
+func TestWhatWasNotedIsAWarningOfThePlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.file("b", "w1", "noted")
+	w.file("a", "w1", "noted", "b")
+	w.file("c", "w1", "x")
+	m := w.model(t)
+	s := engine.NewSession(w, m.Hosts, nil)
+	defer s.Close()
+	snap, err := engine.Probe(t.Context(), m, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, diags := engine.Plan(m, snap)
+	if p == nil || diags.HasErrors() || len(diags) != 2 ||
+		diags[0].Detail != "worker.b/test.file: It ended with 1." || diags[1].Detail != "worker.a/test.file: It ended with 1." {
+		t.Errorf("plan %v, diagnostics %v", p != nil, diags)
 	}
 }
 

@@ -34,18 +34,23 @@ func Plan(m *Model, snap *Snapshot) (*Planned, hcl.Diagnostics) {
 		for _, r := range found {
 			p.resources[r.Addr] = r
 		}
-		g, diags := buildGraph(p.resources, blockEdges(m.Blueprint, p.resources))
+		edges := blockEdges(m.Blueprint, m.Resources) // depends_on is about what the blueprint has
+		for addr, more := range removalEdges(m, snap.Live, found) {
+			edges[addr] = append(edges[addr], more...)
+		}
+		g, diags := buildGraph(p.resources, edges)
 		if diags.HasErrors() {
 			return nil, diags
 		}
 		p.graph = g
 	}
 	c := newComparer(p)
-	diags := refused(m, snap)
+	diags := append(refused(m, snap), notes(providers.Resource{}, providers.Live{Notes: snap.Notes})...)
 	for _, addr := range c.order {
 		if err := c.compare(p.resources[addr]); err != nil {
 			diags = append(diags, refusal(p.resources[addr], err))
 		}
+		diags = append(diags, notes(p.resources[addr], snap.Live[addr])...)
 	}
 	if diags.HasErrors() {
 		return nil, diags
@@ -81,6 +86,22 @@ func refusal(r providers.Resource, err error) *hcl.Diagnostic {
 		d.Subject = r.Range.Ptr()
 	}
 	return d
+}
+
+// notes are what a probe has to say about a resource that is no change.
+func notes(r providers.Resource, l providers.Live) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, text := range l.Notes {
+		d := &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Worth knowing", Detail: strings.TrimSuffix(text, ".") + "."}
+		if !r.Addr.IsZero() {
+			d.Detail = r.Addr.String() + ": " + d.Detail
+		}
+		if r.Range.Filename != "" {
+			d.Subject = r.Range.Ptr()
+		}
+		diags = append(diags, d)
+	}
+	return diags
 }
 
 // comparer makes one change after the other, in the order of the graph.
@@ -122,12 +143,13 @@ func (c *comparer) change(r providers.Resource, requires []int32) (plans.Change,
 		return change, fmt.Errorf("was not probed; this is a bug in cxha")
 	}
 	desired := p.withInputs(r, c.after)
+	change.Desired = desired
 	if live.Unknown != "" {
 		change.Action, change.Reason = plans.Unknown, p.unknownReason(r, live)
 		change.Before, change.After = cty.NullVal(typ.Object), desired
 		return change, nil
 	}
-	delta, err := plans.Diff(desired, live.Value, plans.DiffOptions{Replace: typ.Replace})
+	delta, err := compare(desired, live, typ)
 	if err != nil {
 		return change, err
 	}
@@ -138,13 +160,32 @@ func (c *comparer) change(r providers.Resource, requires []int32) (plans.Change,
 	if !change.Action.Changes() {
 		return change, nil
 	}
+	if live.Refuse != nil {
+		if live.Deferred && len(requires) > 0 {
+			change.Action, change.Reason = plans.Unknown, plans.Reason{Code: plans.KnownAfter, Text: live.Refuse.Error()}
+			return change, nil
+		}
+		return change, live.Refuse
+	}
 	if err := explain(&change, kind, delta); err != nil {
 		return change, err
+	}
+	if change.Action == plans.Delete && !r.Successor.IsZero() {
+		change.Reason = plans.Reason{Code: plans.Superseded, Text: fmt.Sprintf("%s takes its place", r.Successor)}
 	}
 	if cause, deferred := c.blocked(requires); !cause.IsZero() {
 		change.Action, change.Reason = plans.Unknown, blockedReason(cause, deferred)
 	}
 	return change, nil
+}
+
+// compare returns what makes a live value right: by the word of the system that will do it where it was asked.
+func compare(desired cty.Value, live providers.Live, typ providers.Type) (plans.Delta, error) {
+	o := plans.DiffOptions{Replace: typ.Replace}
+	if live.Result != cty.NilVal {
+		return plans.Between(live.Value, live.Result, o)
+	}
+	return plans.Diff(desired, live.Value, o)
 }
 
 // after returns what a resource will be; nothing where its change was refused, which fails the plan anyway.

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/expertflow/cxha/internal/crash"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/schema"
 )
@@ -21,6 +22,7 @@ type Snapshot struct {
 	Live  map[schema.Addr]providers.Live
 	Found []providers.Resource // carry cxha's mark and are not in the blueprint
 	Hosts map[string]HostState
+	Notes []string // what is worth knowing beside the changes, sorted
 
 	mu sync.Mutex // guards the fields above while the probe runs
 }
@@ -49,6 +51,12 @@ func (s *Snapshot) addFound(rs ...providers.Resource) {
 	s.Found = append(s.Found, rs...)
 }
 
+func (s *Snapshot) addNotes(texts ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Notes = append(s.Notes, texts...)
+}
+
 const (
 	questionSalt  = "cat /etc/machine-id"
 	questionOwned = "cat " + providers.OwnedDir + "/* 2>/dev/null"
@@ -70,17 +78,18 @@ func Probe(ctx context.Context, m *Model, s *Session) (*Snapshot, error) {
 	for _, h := range m.Hosts {
 		g.Go(func() error {
 			defer close(p.answered[h.Name])
-			return p.host(ctx, h.Name, byHost[h.Name], facts[h.Name])
+			return crash.Call(func() error { return p.host(ctx, h.Name, byHost[h.Name], facts[h.Name]) })
 		})
 	}
 	for _, pr := range m.registry.Providers() {
 		if c, ok := pr.(providers.Prober); ok {
-			g.Go(func() error { return p.calls(ctx, pr, c) })
+			g.Go(func() error { return crash.Call(func() error { return p.calls(ctx, pr, c) }) })
 		}
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	slices.Sort(p.snap.Notes)
 	slices.SortFunc(p.snap.Found, func(a, b providers.Resource) int { return a.Addr.Compare(b.Addr) })
 	return p.snap, nil
 }
@@ -210,7 +219,11 @@ func (p *prober) answer(r providers.Resource, reply providers.Reply) {
 		p.snap.set(r.Addr, providers.Live{Unknown: fmt.Sprintf("host %s: the answer cannot be read: %v", r.Host, err)})
 		return
 	}
-	p.snap.set(r.Addr, providers.Live{Value: v})
+	live := providers.Live{Value: v}
+	if n, ok := k.(providers.Noter); ok {
+		live.Notes = n.Notes(r, reply)
+	}
+	p.snap.set(r.Addr, live)
 }
 
 // owned finds what cxha once made on the host and the blueprint no longer has. Only then is a host asked a second time.
@@ -285,6 +298,7 @@ func (p *prober) calls(ctx context.Context, pr providers.Provider, c providers.P
 		p.snap.set(addr, l)
 	}
 	p.session.addHosts(obs.Hosts)
+	p.snap.addNotes(obs.Notes...)
 	p.snap.addFound(obs.Found...)
 	return p.foundHosts(ctx, obs)
 }
@@ -299,7 +313,7 @@ func (p *prober) foundHosts(ctx context.Context, obs providers.Observation) erro
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for host, rs := range byHost {
-		g.Go(func() error { return p.host(ctx, host, rs, nil) })
+		g.Go(func() error { return crash.Call(func() error { return p.host(ctx, host, rs, nil) }) })
 	}
 	return g.Wait()
 }

@@ -119,6 +119,13 @@ func (w *world) Question(r providers.Resource) string {
 	return fmt.Sprintf("[ -e %[1]s ] && base64 < %[1]s", shell.Quote(r.Addr.Block.Name))
 }
 
+func (w *world) Notes(r providers.Resource, reply providers.Reply) []string {
+	if r.Desired.RawEquals(fileValue(cty.StringVal("noted"))) {
+		return []string{fmt.Sprintf("It ended with %d.", reply.Exit)}
+	}
+	return nil
+}
+
 func (w *world) Answer(_ providers.Resource, reply providers.Reply) (cty.Value, error) {
 	if reply.Exit != 0 {
 		return cty.NullVal(fileObject), nil
@@ -145,6 +152,9 @@ func (w *world) Commands(c plans.Change) (*shell.Script, error) {
 	content := schema.Plain(c.After.GetAttr("content")).AsString()
 	if content == "fail" {
 		return s.Add("echo no space left >&2; false"), nil
+	}
+	if content == "panic" {
+		panic("no such content")
 	}
 	if content == "lie" {
 		return s.Add("true"), nil

@@ -12,26 +12,35 @@ import (
 func ApprovalDigest(p *Plan) string {
 	var lines []string
 	for _, c := range p.Changes {
-		if c.Action.Destroys() {
-			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed))
+		if needsApproval(c.Action, c.Reason) {
+			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed, c.Reason))
 		}
 	}
 	return approvalDigest(lines)
+}
+
+// needsApproval reports whether a change takes away what nothing replaces.
+func needsApproval(a Action, r Reason) bool {
+	return a.Destroys() && r.Code != Superseded || r.Code == Removes
 }
 
 // ApprovalDigest is that of the plan that was written to the file.
 func (f *File) ApprovalDigest() string {
 	var lines []string
 	for _, c := range f.Changes {
-		if c.Action.Destroys() {
-			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed))
+		if needsApproval(c.Action, c.Reason) {
+			lines = append(lines, approvalLine(c.Action, c.Addr.String(), c.Observed, c.Reason))
 		}
 	}
 	return approvalDigest(lines)
 }
 
-func approvalLine(a Action, addr, observed string) string {
-	return a.String() + " " + addr + " " + observed
+func approvalLine(a Action, addr, observed string, r Reason) string {
+	line := a.String() + " " + addr + " " + observed
+	if r.Code == Removes { // which parts is not in what was observed
+		line += " " + r.Text
+	}
+	return line
 }
 
 func approvalDigest(lines []string) string {

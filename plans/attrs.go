@@ -31,7 +31,7 @@ func Attrs(before, after cty.Value) []AttrChange {
 	for _, name := range keys(b, a) {
 		if cb, ca := child(b, name), child(a, name); !equal(cb, ca) {
 			w.root = name
-			w.compare(attrPath("", name), cb.WithMarks(marks), ca.WithMarks(marks))
+			w.compare(AttrPath("", name), cb.WithMarks(marks), ca.WithMarks(marks))
 		}
 	}
 	return w.found
@@ -83,7 +83,7 @@ func parts(v cty.Value) map[string]cty.Value {
 	found := map[string]cty.Value{}
 	v, marks := orNull(v).Unmark()
 	for _, name := range keys(v, v) {
-		collect(found, attrPath("", name), child(v, name).WithMarks(marks))
+		collect(found, AttrPath("", name), child(v, name).WithMarks(marks))
 	}
 	return found
 }
@@ -173,12 +173,13 @@ func child(v cty.Value, key string) cty.Value {
 
 func childPath(path string, parent cty.Value, key string) string {
 	if parent.Type().IsObjectType() {
-		return attrPath(path, key)
+		return AttrPath(path, key)
 	}
 	return cty.NormalizeString(path + "[" + strconv.Quote(validText(key)) + "]")
 }
 
-func attrPath(path, name string) string {
+// AttrPath returns the path of a part of an object, as [Attrs] gives it.
+func AttrPath(path, name string) string {
 	name = validText(name)
 	switch {
 	case !hclsyntax.ValidIdentifier(name):

@@ -42,16 +42,41 @@ func Diff(desired, live cty.Value, o DiffOptions) (Delta, error) {
 	case d.RawEquals(l):
 		return Delta{Action: NoOp, After: d}, nil
 	}
-	delta := Delta{Action: NoOp, After: merge(d, l)}
+	delta := Delta{After: merge(d, l)}
 	delta.Attrs = Attrs(l, delta.After)
-	for _, a := range delta.Attrs {
-		if slices.Contains(o.Replace, a.Root) {
-			delta.Action = Replace
-			break
-		}
-		delta.Action = Update
-	}
+	delta.Action = actionOf(delta.Attrs, o)
 	return delta, nil
+}
+
+// Between compares what is live with what will be live, where the system that makes it has said what that is. Everything that
+// differs counts. An error means a fault of the caller.
+func Between(live, result cty.Value, o DiffOptions) (Delta, error) {
+	l, err := object(live)
+	if err != nil {
+		return Delta{}, fmt.Errorf("live value: %w", err)
+	}
+	r, err := object(result)
+	if err != nil {
+		return Delta{}, fmt.Errorf("result: %w", err)
+	}
+	if l.IsNull() || r.IsNull() {
+		return Diff(result, live, o)
+	}
+	delta := Delta{After: r, Attrs: Attrs(l, r)}
+	delta.Action = actionOf(delta.Attrs, o)
+	return delta, nil
+}
+
+// actionOf is what has to be done about attributes of a thing that is there and shall be.
+func actionOf(attrs []AttrChange, o DiffOptions) Action {
+	action := NoOp
+	for _, a := range attrs {
+		if slices.Contains(o.Replace, a.Root) {
+			return Replace
+		}
+		action = Update
+	}
+	return action
 }
 
 // object checks that a value can be a side of a comparison.

@@ -20,6 +20,8 @@ const (
 	Absent         ReasonCode = "absent"          // desired, and not there
 	Drift          ReasonCode = "drift"           // there, and different
 	Removed        ReasonCode = "removed"         // carries cxha's mark and is not in the blueprint
+	Superseded     ReasonCode = "superseded"      // carries cxha's mark, and a newer version of it is in the blueprint
+	Removes        ReasonCode = "removes"         // there, and different: the change removes parts that nothing takes the place of; the text names them all
 	Unreachable    ReasonCode = "unreachable"     // its host did not answer
 	Unseen         ReasonCode = "unseen"          // it could not be probed, though its host answered
 	DependsUnknown ReasonCode = "depends_unknown" // it needs something whose state is not known
@@ -34,6 +36,7 @@ type Change struct {
 	Reason   Reason
 	Before   cty.Value     // what was observed; null: absent
 	After    cty.Value     // what will be; null: absent; unknown parts are known only after apply. Same type as Before.
+	Desired  cty.Value     // what the blueprint asks for, before what is live fills its gaps; null: it shall not be
 	Observed string        // schema.Fingerprint of Before; empty for Unknown
 	Requires []schema.Addr // changes of the same plan that must be done first, sorted; none for NoOp
 	Salt     string        // salts the digests of secrets; known to the cluster's hosts only, never shown or written

@@ -73,6 +73,12 @@ type Explainer interface {
 	Explain(c plans.Change) (plans.Reason, error)
 }
 
+// Noter is a HostKind that sees more than its value: what somebody else's files do to it now, or at the next boot of the host.
+type Noter interface {
+	// Notes reads the reply that Answer reads, and returns what becomes Live.Notes.
+	Notes(r Resource, reply Reply) []string
+}
+
 // CallKind is a kind that is changed by calls of its own: the Kubernetes API, or a local file. Its provider is a Prober.
 type CallKind interface {
 	Kind
@@ -113,6 +119,9 @@ type Observation struct {
 	// Found are resources with cxha's mark that are not in the blueprint, with null Desired. Those of a CallKind have their live
 	// value in Live; those of a HostKind are asked for on their host.
 	Found []Resource
+
+	// Notes are sentences about what is in neither, such as a volume claim that stays though its block is gone.
+	Notes []string
 
 	// Hosts are the hosts of Found that the blueprint does not know.
 	Hosts []HostSpec

@@ -27,6 +27,10 @@ type Resource struct {
 	Before []Edge
 
 	Range hcl.Range
+
+	// Successor is set on what a probe found with cxha's mark and without a place in the blueprint, where another resource has
+	// taken its place, as the next version of a generated ConfigMap does. Its removal needs no approval.
+	Successor schema.Addr
 }
 
 // Input says which attribute of which resource an attribute's value comes from. It implies an edge.
@@ -57,6 +61,9 @@ type Type struct {
 	// Replace lists attributes that cannot be changed in place.
 	Replace []string
 
+	// RemoveLast tells that what is removed of the kind goes after the changes of its block, and after those of what used it.
+	RemoveLast bool
+
 	// Cost is how long creating one typically takes, in seconds: the executor's first guess of what lies on the longest path.
 	Cost float64
 }
@@ -66,6 +73,24 @@ type Live struct {
 	Value   cty.Value // null object of the kind's type: absent
 	Unknown string    // not empty: the value could not be seen, and why
 
-	// Deferred is set with Unknown where a change of the plan itself will make the value visible, such as the start of the API server.
+	// Deferred is set with Unknown where a change of the plan itself will make the value visible, such as the start of the API
+	// server; with Refuse where what the resource comes after may take the objection away.
 	Deferred bool
+
+	// Result, where it is not cty.NilVal, is what will be live after an apply of the desired value, by the word of the system
+	// that would do it, such as the API server's dry run. The change is then all that differs between Value and Result; the
+	// desired value itself is not compared. Parts that only the real apply decides are unknown.
+	Result cty.Value
+
+	// Refuse, where it is not nil, is why the resource cannot be changed to what is desired. It counts only if a change is needed.
+	Refuse error
+
+	// After are the blocks that the resource came after when it was made, as it remembers itself; Uses are the keys of resources
+	// that it cannot work without as it is now, such as ConfigMap/cx/settings of a kube.object. What of them is removed goes
+	// after the resource's own change.
+	After []schema.BlockAddr
+	Uses  []string
+
+	// Notes are sentences that whoever reads the plan should know and that are no change, such as that another tool owns a field.
+	Notes []string
 }

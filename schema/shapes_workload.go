@@ -18,6 +18,15 @@ func kubeName(name string) string {
 
 const ofLabel = "the label, or the key of `for_each`, with - for _"
 
+// The values of apply: how the objects of a release are sent.
+const (
+	ApplyAuto   = "auto"
+	ApplyServer = "server"
+	ApplyClient = "client"
+)
+
+var applyMethod = oneOf("Unknown way to apply", "way to apply the objects of a release", ApplyAuto, ApplyServer, ApplyClient)
+
 func helmReleaseShape() Shape {
 	chart := chartAttrs()
 	chart[0].Required = true
@@ -33,6 +42,10 @@ func helmReleaseShape() Shape {
 				Doc: "The release's name. A release that gets another name is another release: the old one is planned for removal.", Example: "\"cx\""},
 			Attr{Name: "namespace", Type: cty.String, Rule: &Namespace, Derive: kubeName, DefaultDoc: ofLabel, Doc: "The release's namespace. It is made if it is not there.", Example: "\"cx\""},
 			valuesAttr("Values for the chart, as in its values.yaml. Sensitive ones stay hidden in plans and messages.", "yamldecode(file(\"cx-values.yaml\"))"),
+			Attr{Name: "apply", Type: cty.String, Default: cty.StringVal(ApplyAuto), Rule: &applyMethod,
+				Doc: "How the objects are sent: `server` is the API server's own apply, which Helm 4 uses; `client` is that of Helm 3, for charts whose objects have an environment " +
+					"variable twice, or fields that their kind does not know. `auto` stays with what the release was made with; a new one is tried on the server by a dry run, " +
+					"and gets `client` where only that works. The plan says so.", Example: "\"client\""},
 			timeoutAttr("10m"), keepAttr("helm_release"), dependsAttr(), eachAttr("helm_release")),
 	}
 }

@@ -79,6 +79,7 @@ func TestIntegrationScripts(t *testing.T) {
 			"sandbox": func(ts *testscript.TestScript, neg bool, args []string) { runSandbox(ts, binary, neg, args) },
 			"host":    func(ts *testscript.TestScript, neg bool, args []string) { runHost(ts, binary, neg, args) },
 			"kubectl": func(ts *testscript.TestScript, neg bool, args []string) { runKubectl(ts, binary, neg, args) },
+			"until":   func(ts *testscript.TestScript, _ bool, args []string) { until(ts, binary, args) },
 			"apply":   applyAndPlan,
 			"exits":   exits,
 			"approve": approve,

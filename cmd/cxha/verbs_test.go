@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -28,6 +30,27 @@ func approve(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("the plan has no digest of removals")
 	}
 	exits(ts, false, append([]string{code, "cxha", "apply", "--yes", "--approve-destroy=" + digest[1]}, args...))
+}
+
+// until is the verb `until PATTERN ARGS`: it runs kubectl with the arguments again and again until its output matches.
+func until(ts *testscript.TestScript, binary string, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN ARGS")
+	}
+	pattern := regexp.MustCompile(args[0])
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		cmd := exec.CommandContext(ctx, binary, append([]string{"kubectl", "--dir", ts.Getenv("SANDBOX"), "--"}, args[1:]...)...)
+		cmd.Env = environ(ts)
+		out, err := cmd.CombinedOutput()
+		switch {
+		case pattern.Match(out):
+			return
+		case ctx.Err() != nil:
+			ts.Fatalf("kubectl %s: %v\n%s", strings.Join(args[1:], " "), err, out)
+		}
+	}
 }
 
 // counted is the verb `counted CONNECTIONS COMMANDS`: the last stdout is the sandbox's status, and every host of the cluster

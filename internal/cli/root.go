@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/expertflow/cxha/internal/crash"
 )
 
 // Main runs the command line args and returns the exit code.
@@ -23,7 +25,7 @@ func Run(stop *Interrupts, args []string, env Env) int {
 	root.SetArgs(args)
 	err := checkDashes(root, args)
 	if err == nil {
-		err = root.ExecuteContext(stop.hard)
+		err = crash.Call(func() error { return root.ExecuteContext(stop.hard) })
 	}
 	var e *exitError
 	if err != nil && (!errors.As(err, &e) || e.err != nil) {
@@ -41,6 +43,10 @@ func reportError(env Env, err error) {
 	}
 	// There is nowhere left to report a failure to write to stderr.
 	_, _ = fmt.Fprintf(env.Stderr, "cxha: %v\n", err)
+	var fault *crash.Error
+	if errors.As(err, &fault) {
+		_, _ = fmt.Fprintln(env.Stderr, fault.Detail())
+	}
 }
 
 func newRoot(stop *Interrupts, env Env) *cobra.Command {

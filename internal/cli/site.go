@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
@@ -60,6 +61,7 @@ func (o *outputOptions) printer(env Env) *view.Printer {
 
 // site is a blueprint with what is needed to look at and change the machines it describes.
 type site struct {
+	told      []string // warnings of plans that were given
 	bp        *blueprint.Blueprint
 	model     *engine.Model
 	providers *all.Set
@@ -103,7 +105,26 @@ func (s *site) connect(sink engine.Sink) {
 	s.session = engine.NewSession(s.remote, s.model.Hosts, sink)
 }
 
+// untold leaves out the warnings that a plan before this one of the same run gave.
+func (s *site) untold(diags hcl.Diagnostics) hcl.Diagnostics {
+	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+		told := slices.Contains(s.told, d.Detail)
+		if d.Severity == hcl.DiagWarning && !told {
+			s.told = append(s.told, d.Detail)
+		}
+		return d.Severity == hcl.DiagWarning && told
+	})
+}
+
+// warn prints what the connections found worth a warning since the last time.
+func (s *site) warn() {
+	for _, w := range s.remote.Warnings() {
+		s.printer.Diagnostics(hcl.Diagnostics{{Severity: hcl.DiagWarning, Summary: "Lines of known_hosts cannot be used", Detail: w}}, s.bp.Sources)
+	}
+}
+
 func (s *site) close() {
+	s.warn()
 	s.session.Close()
 	// Nothing is left to be said to the hosts; what becomes of the connections does not matter any more.
 	_ = s.remote.Close()
@@ -112,12 +133,13 @@ func (s *site) close() {
 // plan probes and compares.
 func (s *site) plan(ctx context.Context) (*engine.Planned, error) {
 	snap, err := engine.Probe(ctx, s.model, s.session)
+	s.warn()
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
 	}
 	planned, diags := engine.Plan(s.model, snap)
+	s.printer.Diagnostics(s.untold(diags), s.bp.Sources)
 	if diags.HasErrors() {
-		s.printer.Diagnostics(diags, s.bp.Sources)
 		return nil, exit(ExitFailed)
 	}
 	return planned, nil

@@ -158,6 +158,9 @@ func (c *Connector) forget(h *Host) {
 	}
 }
 
+// Warnings returns what somebody should know of the known_hosts files that were read, in full sentences; each is returned once.
+func (c *Connector) Warnings() []string { return c.known.takeWarnings() }
+
 // Close closes every connection and stops what is being dialled. Scripts that run end with an error.
 func (c *Connector) Close() error {
 	c.mu.Lock()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,15 +16,18 @@ import (
 
 // knownHosts keeps the known_hosts files that were read. A run of cxha reads each once.
 type knownHosts struct {
-	mu    sync.Mutex // guards files
-	files map[string]*keyDB
+	mu       sync.Mutex // guards what follows
+	files    map[string]*keyDB
+	warnings []string
 }
 
 // keyDB is a known_hosts file.
 type keyDB struct {
-	path string
-	db   *knownhosts.HostKeyDB
-	err  error
+	path    string
+	db      *knownhosts.HostKeyDB
+	revoked *knownhosts.HostKeyDB // knows the hosts of lines that would revoke a key and cannot be read; nil: none
+	skipped []skippedLine
+	err     error
 }
 
 // load reads a file; one that is not there knows no host. The empty path knows none either.
@@ -39,6 +41,9 @@ func (k *knownHosts) load(t Target, path string) (*keyDB, error) {
 			k.files = make(map[string]*keyDB)
 		}
 		k.files[path] = f
+		if w := skippedWarning(path, f.skipped); w != "" && f.err == nil {
+			k.warnings = append(k.warnings, w)
+		}
 	}
 	if f.err != nil {
 		return nil, &HostKeyError{Target: t, Problem: KeyRejected, KnownHosts: path, Reason: f.err.Error()}
@@ -46,19 +51,27 @@ func (k *knownHosts) load(t Target, path string) (*keyDB, error) {
 	return f, nil
 }
 
+// takeWarnings returns what is to be told of the files, once.
+func (k *knownHosts) takeWarnings() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w := k.warnings
+	k.warnings = nil
+	return w
+}
+
 func readKeyDB(path string) *keyDB {
 	f := &keyDB{path: path}
-	var files []string
 	if path != "" {
-		switch _, err := os.Stat(path); {
-		case err == nil:
-			files = []string{path}
-		case !errors.Is(err, fs.ErrNotExist):
-			f.err = err
+		f.db, f.skipped, f.err = readLines(path)
+		if !errors.Is(f.err, fs.ErrNotExist) {
+			if f.err == nil {
+				f.revoked, f.err = revocations(f.skipped)
+			}
 			return f
 		}
 	}
-	f.db, f.err = knownhosts.NewDB(files...)
+	f.db, f.err = knownhosts.NewDB()
 	return f
 }
 
@@ -87,6 +100,9 @@ func (f *keyDB) callback(h *handshake) ssh.HostKeyCallback {
 	check := f.db.HostKeyCallback()
 	return func(hostname string, remote net.Addr, key ssh.PublicKey) error {
 		err := check(hostname, remote, key)
+		if err == nil && f.revoked != nil && len(f.revoked.HostKeys(hostname)) > 0 {
+			err = errors.New("a line of known_hosts that marks a key of the host as @revoked cannot be read")
+		}
 		if err == nil {
 			h.trusted.Store(true)
 			return nil
@@ -115,7 +131,7 @@ func (f *keyDB) problem(h *handshake, key ssh.PublicKey, err error) *HostKeyErro
 	case errors.As(err, &mismatch):
 		e.Problem = KeyChanged
 		for _, w := range mismatch.Want {
-			e.Want = append(e.Want, fmt.Sprintf("%s %s (%s:%d)", w.Key.Type(), ssh.FingerprintSHA256(w.Key), w.Filename, w.Line))
+			e.Want = append(e.Want, fmt.Sprintf("%s %s (%s:%d)", w.Key.Type(), ssh.FingerprintSHA256(w.Key), f.path, w.Line))
 		}
 	default:
 		e.Problem, e.Reason = KeyRejected, err.Error()

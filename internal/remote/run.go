@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ import (
 // ctx ends, its error. The host is then asked to send SIGTERM, but it may be unable to: OpenSSH does not signal what root runs,
 // be it by sudo. So a script that was stopped may go on; it ends when it next prints something.
 func (h *Host) Run(ctx context.Context, s *shell.Script) (providers.Reply, error) {
-	x := &execution{done: make(chan struct{}), flood: make(chan struct{}), max: h.conns.opts.MaxOutput}
+	x := &execution{begun: "cxha-" + rand.Text(), done: make(chan struct{}), flood: make(chan struct{}), max: h.conns.opts.MaxOutput}
 	c, err := h.open(ctx, func(c *conn) (err error) {
 		x.session, err = c.session(ctx)
 		x.release = c.release
@@ -33,7 +34,7 @@ func (h *Host) Run(ctx context.Context, s *shell.Script) (providers.Reply, error
 	}
 	h.conns.count.host(h.key.name, HostStats{Commands: 1})
 	began := time.Now()
-	go x.run(command(h.key.login.user), whole(s))
+	go x.run(command(h.key.login.user), whole(x.begun, s))
 	select {
 	case <-x.done:
 	case <-x.flood:
@@ -62,13 +63,17 @@ func command(user string) string {
 
 // whole puts a script into a compound command, which sh runs only after it has read it up to its end. Otherwise a lost
 // connection could leave sh with half a line, and rm -rf /var/lib/x/y would become rm -rf /var. Also, commands
-// that read their input cannot swallow the rest of the script.
-func whole(s *shell.Script) string { return "{ :\n" + s.Text() + "\n}\n" }
+// that read their input cannot swallow the rest of the script. The first command prints the word begun: what the host says before
+// it is not the script's, and where it never comes the script was not run, whatever the words and the language of the reason.
+func whole(begun string, s *shell.Script) string {
+	return "{ echo " + begun + "\n" + s.Text() + "\n}\n"
+}
 
 // execution is one command in a session of its own.
 type execution struct {
 	session *ssh.Session
 	release func()
+	begun   string // the word that the script prints first
 	max     int64
 
 	stdout, stderr bytes.Buffer // to be read when done is closed
@@ -92,8 +97,8 @@ func (x *execution) run(command, script string) {
 		return
 	}
 	var copies sync.WaitGroup
-	copies.Go(func() { x.read(&x.stdout, stdout) })
-	copies.Go(func() { x.read(&x.stderr, stderr) })
+	copies.Go(func() { x.read(&x.stdout, stdout, x.max+int64(len(x.begun))+1) })
+	copies.Go(func() { x.read(&x.stderr, stderr, x.max) })
 	copies.Go(func() {
 		_, err := io.WriteString(stdin, script) // fails when the command ends early: its exit code then tells more
 		if err == nil {
@@ -105,9 +110,9 @@ func (x *execution) run(command, script string) {
 	copies.Wait()
 }
 
-func (x *execution) read(to *bytes.Buffer, from io.Reader) {
-	n, _ := to.ReadFrom(io.LimitReader(from, x.max+1)) // a broken connection is told by Wait
-	if n > x.max {
+func (x *execution) read(to *bytes.Buffer, from io.Reader, limit int64) {
+	n, _ := to.ReadFrom(io.LimitReader(from, limit+1)) // a broken connection is told by Wait
+	if n > limit {
 		x.floodOnce.Do(func() { close(x.flood) })
 	}
 }
@@ -130,16 +135,20 @@ func (h *Host) notRun(ctx context.Context, err error) error {
 
 // result reads the end of a session.
 func (h *Host) result(c *conn, x *execution) (providers.Reply, error) {
-	reply := providers.Reply{Stdout: x.stdout.String(), Stderr: x.stderr.String()}
+	said, stdout, begun := strings.Cut(x.stdout.String(), x.begun+"\n")
+	reply := providers.Reply{Stdout: stdout, Stderr: x.stderr.String()}
 	var exit *ssh.ExitError
-	switch {
-	case x.err == nil:
-		return reply, nil
-	case errors.As(x.err, &exit) && exit.Signal() != "":
-		return reply, &RunError{Target: h.target, Unknown: true, Reason: "the commands were ended by signal " + exit.Signal()}
-	case errors.As(x.err, &exit):
+	ended := x.err == nil || (errors.As(x.err, &exit) && exit.Signal() == "")
+	if exit != nil {
 		reply.Exit = exit.ExitStatus()
-		return reply, h.noSudo(reply)
+	}
+	switch {
+	case ended && begun:
+		return reply, nil
+	case ended:
+		return reply, h.notBegun(said, reply)
+	case exit != nil:
+		return reply, &RunError{Target: h.target, Unknown: true, Reason: "the commands were ended by signal " + exit.Signal()}
 	case !c.answers(lifeSign):
 		return reply, &RunError{Target: h.target, Unknown: x.sent.Load(), Advice: isItUp,
 			Reason: fmt.Sprintf("the connection was lost while commands ran: %v", c.why())}
@@ -149,45 +158,4 @@ func (h *Host) result(c *conn, x *execution) (providers.Reply, error) {
 		return reply, &RunError{Target: h.target, Reason: fmt.Sprintf("the host did not run %s: %v", command(h.key.login.user), x.err),
 			Advice: "Look for ForceCommand in its sshd_config, for command= in the user's authorized_keys, and for the user's login shell."}
 	}
-}
-
-// noSudo returns an error if the reply is sudo's refusal and not an answer of the script. Sudo's messages are English: SSH
-// sessions without a terminal get no language.
-func (h *Host) noSudo(r providers.Reply) error {
-	user := h.key.login.user
-	if user == "root" || r.Stdout != "" {
-		return nil
-	}
-	line := sudoRefusal(r.Stderr)
-	switch {
-	case line != "" && r.Exit == 1:
-		return &RunError{Target: h.target, Reason: fmt.Sprintf("user %s may not become root: %s", user, line),
-			Advice: fmt.Sprintf("Allow it without a password, on the host as root:\n  echo %s > /etc/sudoers.d/cxha",
-				quote(user+" ALL=(root) NOPASSWD: /bin/sh -s"))}
-	case r.Exit == 127 && strings.Contains(r.Stderr, "sudo") && strings.Contains(r.Stderr, "not found"):
-		return &RunError{Target: h.target, Reason: fmt.Sprintf("user %s cannot become root: there is no sudo", user),
-			Advice: "Install sudo on the host, or log in as root: user = \"root\" in the ssh block."}
-	}
-	return nil
-}
-
-// sudoRefusal returns the line in which sudo says no.
-func sudoRefusal(stderr string) string {
-	for line := range strings.Lines(stderr) {
-		line = strings.TrimSpace(line)
-		for _, no := range []string{
-			"sudo: a password is required",
-			"sudo: a terminal is required",
-			"sudo: sorry, you must have a tty",
-			"is not in the sudoers file",
-			"may not run sudo",
-			"is not allowed to",
-			"sudo: no tty present",
-		} {
-			if strings.Contains(line, no) && (strings.HasPrefix(line, "sudo: ") || strings.HasPrefix(line, "Sorry, user ") || strings.Contains(line, "sudoers")) {
-				return strings.TrimPrefix(line, "sudo: ")
-			}
-		}
-	}
-	return ""
 }

@@ -36,6 +36,7 @@ func TestRun(t *testing.T) {
 		"script speaks of sudo": {sshtest.User, says("x", "sudo: a password is required\n", 1),
 			providers.Reply{Stdout: "x", Stderr: "sudo: a password is required\n", Exit: 1}, "sudo -n -- /bin/sh -s"},
 		"script not read": {sshtest.User, func(*sshtest.Exec) int { return 0 }, providers.Reply{}, "sudo -n -- /bin/sh -s"},
+		"output in lines": {sshtest.User, says("\na\n\n", "", 0), providers.Reply{Stdout: "\na\n\n"}, "sudo -n -- /bin/sh -s"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -77,19 +78,13 @@ func TestRunFails(t *testing.T) {
 	for what, test := range map[string]struct {
 		handler sshtest.Handler
 		says    string
-		unknown bool
 	}{
-		"password for sudo": {says("", "sudo: a password is required\n", 1), "user ops may not become root: a password is required", false},
-		"warning first":     {says("", "sudo: unable to resolve host w1\nsudo: a password is required\n", 1), "NOPASSWD", false},
-		"no sudoer":         {says("", "ops is not in the sudoers file.\n", 1), "may not become root", false},
-		"not as root":       {says("", "Sorry, user ops is not allowed to execute '/bin/sh -s' as root on w1.\n", 1), "may not become root", false},
-		"no sudo":           {says("", "sh: 1: sudo: not found\n", 127), "there is no sudo", false},
 		"killed": {func(x *sshtest.Exec) int {
 			_, _ = io.Copy(io.Discard, x.Stdin) // the test is about the end
 			x.Killed = "KILL"
 			return 0
-		}, "ended by signal KILL", true},
-		"no exit code": {says("", "", sshtest.NoExit), "without an exit code", true},
+		}, "ended by signal KILL"},
+		"no exit code": {says("", "", sshtest.NoExit), "without an exit code"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -97,10 +92,72 @@ func TestRunFails(t *testing.T) {
 			host := connect(t, connector(t, remote.Options{}), w.Spec(w.Host("w1", sshtest.Options{Handler: test.handler})))
 			_, err := host.Run(within(t), script("true"))
 			e := as[*remote.RunError](t, err)
-			if e.Unknown != test.unknown || !strings.Contains(err.Error(), test.says) || !strings.HasPrefix(err.Error(), "host w1 (127.0.0.1:") {
-				t.Errorf("unknown %v, error %q; want %v, %q", e.Unknown, err, test.unknown, test.says)
+			if !e.Unknown || !strings.Contains(err.Error(), test.says) || !strings.HasPrefix(err.Error(), "host w1 (127.0.0.1:") {
+				t.Errorf("unknown %v, error %q; want %q", e.Unknown, err, test.says)
 			}
 		})
+	}
+}
+
+// TestRunDoesNotBegin is about hosts that do not run the script, in whatever words they say so.
+func TestRunDoesNotBegin(t *testing.T) {
+	t.Parallel()
+	const sudo, shell = "user ops may not become root: ", "the host did not run sudo -n -- /bin/sh -s: it ended with exit code "
+	for what, test := range map[string]struct {
+		user    string
+		handler sshtest.Handler
+		brief   string // after the target
+		hint    string
+	}{
+		"password for sudo":    {"ops", says("", "sudo: a password is required\n", 1), sudo + "a password is required", "NOPASSWD"},
+		"sudo-rs":              {"ops", says("", "sudo: interactive authentication is required\n", 1), sudo + "interactive authentication is required", "NOPASSWD"},
+		"sudo-rs without rule": {"ops", says("", "sudo-rs: I'm sorry ops. I'm afraid I can't do that\n", 1), sudo + "I'm sorry ops. I'm afraid I can't do that", "NOPASSWD"},
+		"in French":            {"ops", says("", "sudo: il est nécessaire de saisir un mot de passe\n", 1), sudo + "il est nécessaire de saisir un mot de passe", "NOPASSWD"},
+		"in French, no sudoer": {"ops", says("", "ops n'apparaît pas dans le fichier des droits.\n", 1), sudo + "ops n'apparaît pas dans le fichier des droits.", "NOPASSWD"},
+		"warning first":        {"ops", says("", "sudo: unable to resolve host w1\nsudo: a password is required\n", 1), sudo + "unable to resolve host w1; a password is required", "NOPASSWD"},
+		"no sudoer":            {"ops", says("", "ops is not in the sudoers file.\nThis incident has been reported.\n", 1), sudo + "ops is not in the sudoers file.; This incident has been reported.", "NOPASSWD"},
+		"not as root":          {"ops", says("", "Sorry, user ops is not allowed to execute '/bin/sh -s' as root on w1.\n", 1), sudo + "Sorry, user ops is not allowed to execute '/bin/sh -s' as root on w1.", "NOPASSWD"},
+		"greeting, then no":    {"ops", says("Welcome!\n", "sudo: a password is required\n", 1), sudo + "a password is required", "NOPASSWD"},
+		"no sudo":              {"ops", says("", "sh: 1: sudo: not found\n", 127), `user ops cannot become root: there is no sudo: it says "sh: 1: sudo: not found"`, "Install sudo"},
+		"nologin":              {"ops", says("This account is currently not available.\n", "", 1), shell + `1 and said "This account is currently not available."`, "login shell"},
+		"nologin of root":      {"root", says("This account is currently not available.\n", "", 1), `the host did not run /bin/sh -s: it ended with exit code 1 and said "This account is currently not available."`, "login shell"},
+		"false":                {"ops", says("", "", 1), shell + "1 and said nothing", "login shell"},
+		"forced command":       {"ops", says("This key may only fetch mail.\n", "", 0), shell + `0 and said "This key may only fetch mail."`, "ForceCommand"},
+		"menu":                 {"ops", says("\x1b[2J\x1b[1mRouter>\x1b[0m\r\n"+strings.Repeat("x", 400), "", 0), shell + `0 and said "[2J[1mRouter>[0m ` + strings.Repeat("x", 283) + ` ..."`, "ForceCommand"},
+		"another shell":        {"root", says("", "fish: Unknown command: {\n", 127), `the host did not run /bin/sh -s: it ended with exit code 127 and said "fish: Unknown command: {"`, "login shell"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := sshtest.NewWorld(t)
+			spec := w.Spec(w.Host("w1", sshtest.Options{Handler: test.handler, NoShell: true}))
+			spec.SSH.User = test.user
+			_, err := connect(t, connector(t, remote.Options{}), spec).Run(within(t), script("true"))
+			e := as[*remote.RunError](t, err)
+			_, brief, _ := strings.Cut(e.Brief(), "): ")
+			if e.Unknown || brief != test.brief || !strings.Contains(e.Hint(), test.hint) {
+				t.Errorf("unknown %v, error\n%q\n%q\nwant\n%q\n%q", e.Unknown, brief, e.Hint(), test.brief, test.hint)
+			}
+		})
+	}
+}
+
+// TestRunAfterAGreeting is about hosts whose shell prints something before it runs what it is told.
+func TestRunAfterAGreeting(t *testing.T) {
+	t.Parallel()
+	for _, greeting := range []string{"Welcome to w1\n", "no line", "cxha-\n"} {
+		w := sshtest.NewWorld(t)
+		host := connect(t, connector(t, remote.Options{}), w.Spec(w.Host("w1", sshtest.Options{NoShell: true, Handler: func(x *sshtest.Exec) int {
+			cmd := exec.CommandContext(x.Context, "/bin/sh", "-c", "printf '"+greeting+"'; exec /bin/sh -s")
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = x.Stdin, x.Stdout, x.Stderr
+			if cmd.Run() == nil {
+				return 0
+			}
+			return 1
+		}})))
+		reply, err := host.Run(within(t), script("echo a", "echo b"))
+		if diff := cmp.Diff(providers.Reply{Stdout: "a\nb\n"}, reply); err != nil || diff != "" {
+			t.Errorf("%q: %v, reply (-want +got):\n%s", greeting, err, diff)
+		}
 	}
 }
 

@@ -1,17 +1,13 @@
 package view
 
-import (
-	"errors"
-
-	"github.com/expertflow/cxha/engine"
-)
+import "errors"
 
 // failureText is an error with what the host printed, which the error itself leaves out.
 func failureText(err error) string {
 	text := err.Error()
-	var command *engine.CommandError
-	if errors.As(err, &command) {
-		if detail := command.Detail(); detail != "" {
+	var detailed interface{ Detail() string }
+	if errors.As(err, &detailed) {
+		if detail := detailed.Detail(); detail != "" {
 			text += "\n" + indent(detail, "| ")
 		}
 	}

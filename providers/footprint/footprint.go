@@ -1,6 +1,8 @@
 package footprint
 
 import (
+	"strings"
+
 	"github.com/expertflow/cxha/internal/shell"
 	"github.com/expertflow/cxha/providers"
 )
@@ -15,7 +17,7 @@ const (
 // The hosts file, and the comment that ends cxha's line in it.
 const (
 	HostsFile = "/etc/hosts"
-	HostsMark = " # cxha"
+	HostsMark = " # " + markWord
 )
 
 // HostsLine adds the lines that put line, which ends with HostsMark, at the top of the hosts file, in place of the marked one.
@@ -32,7 +34,16 @@ func RemoveHostsLine(s *shell.Script) {
 	rewriteHosts(s, func() { s.Add(`sed %s %s > "$cxha_new"`, unmarked, HostsFile) })
 }
 
-const unmarked = "/" + HostsMark + "$/d"
+// unmarked leaves the marked line out. cloud-init, where it keeps localhost's lines, writes the others without the space before the comment.
+const unmarked = "/^[[:space:]]*[^#[:space:]][^#]*#[[:space:]]*" + markWord + "[[:space:]]*$/d"
+
+const markWord = "cxha"
+
+// HasHostsMark reports whether a line of the hosts file is marked as cxha's, with or without a space before the comment.
+func HasHostsMark(line string) bool {
+	words, comment, _ := strings.Cut(line, "#")
+	return strings.TrimSpace(words) != "" && strings.TrimSpace(comment) == markWord
+}
 
 // rewriteHosts keeps the file's owner, mode and security context by starting from a copy, and its other lines.
 func rewriteHosts(s *shell.Script, write func()) {

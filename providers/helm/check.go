@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
@@ -12,17 +13,18 @@ import (
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
-// checkValues checks the values of a release against the schema of its chart and of the charts in it, if they have one.
-func checkValues(ch *chart.Chart, r blueprint.Release) error {
+// checkValues settles the dependencies of a chart by the values of a release, and checks the values against its schema and those of the charts
+// in it, if they have one.
+func checkValues(ch *chart.Chart, r blueprint.Release, hide masks) error {
+	fail := func(err error) error {
+		return fmt.Errorf("the values do not fit the chart %s %s: %s", ch.Name(), ch.Metadata.Version, hide.text(problems(err)))
+	}
+	if err := settleDependencies(ch, r.Values); err != nil {
+		return fail(err)
+	}
 	values, err := helmValues(r.Values)
 	if err != nil {
 		return err
-	}
-	fail := func(err error) error {
-		return fmt.Errorf("the values do not fit the chart %s %s: %s", ch.Name(), ch.Metadata.Version, scrub(problems(err), secrets(r.Values)))
-	}
-	if err := chartutil.ProcessDependencies(ch, values); err != nil {
-		return fail(err)
 	}
 	whole, err := util.CoalesceValues(ch, values)
 	if err != nil {
@@ -32,6 +34,15 @@ func checkValues(ch *chart.Chart, r blueprint.Release) error {
 		return fail(err)
 	}
 	return nil
+}
+
+// settleDependencies takes the charts out of a chart that the values switch off.
+func settleDependencies(ch *chart.Chart, v cty.Value) error {
+	values, err := helmValues(v)
+	if err != nil {
+		return err
+	}
+	return chartutil.ProcessDependencies(ch, values)
 }
 
 var pointerText = regexp.MustCompile(`^at '([^']*)': `)

@@ -75,11 +75,15 @@ type call struct {
 	addr    schema.Addr
 	place   place
 	timeout time.Duration
-	secrets []string // of the release's values
+	masks   masks // of the release
+
+	method   string // how the objects are sent; empty: by the server
+	takeOver bool   // the release was made by another tool, or another version, whose fields are taken over
+	deletion error  // of the last deletion of objects: Helm tells only that there was one
 }
 
 func (c *call) progress(format string, args ...any) {
-	c.session.Progress(c.addr, scrub(fmt.Sprintf(format, args...), c.secrets))
+	c.session.Progress(c.addr, c.masks.text(fmt.Sprintf(format, args...)))
 }
 
 // open returns Helm's configuration for the release's namespace. A new one sees kinds that were defined since.
@@ -90,11 +94,11 @@ func (c *call) open() (*action.Configuration, error) {
 	}
 	config = rest.CopyConfig(config)
 	config.WarningHandler, config.WarningHandlerWithContext = nil, rest.NoWarnings{}
-	client, err := kubernetes.NewForConfig(config)
+	clients, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := client.Discovery().ServerVersion(); err != nil {
+	if _, err := clients.Discovery().ServerVersion(); err != nil {
 		return nil, err
 	}
 	helm := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
@@ -107,7 +111,7 @@ func (c *call) open() (*action.Configuration, error) {
 	}
 	inner.Namespace = c.place.namespace
 	helm.Releases.MaxHistory = history
-	helm.KubeClient = &reportingClient{Client: inner, call: c, cluster: client}
+	helm.KubeClient = &client{Client: inner, call: c, cluster: clients}
 	return helm, nil
 }
 

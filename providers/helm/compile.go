@@ -61,7 +61,17 @@ func desired(bp *blueprint.Blueprint, r blueprint.Release, agreed agreement) cty
 		"keep":      cty.BoolVal(r.Keep),
 		"status":    cty.StringVal(statusDeployed),
 		"drift":     cty.MapValEmpty(cty.String),
+		"apply":     desiredMethod(r.Apply),
+		"objects":   cty.UnknownVal(cty.Map(cty.String)), // what its chart makes of it
 	})
+}
+
+// desiredMethod is the way to apply that a block asks for. Unknown: what the release was made with is right.
+func desiredMethod(apply string) cty.Value {
+	if apply == schema.ApplyServer || apply == schema.ApplyClient {
+		return cty.StringVal(apply)
+	}
+	return cty.UnknownVal(cty.String)
 }
 
 func absolute(dir string) string {

@@ -47,6 +47,7 @@ func TestCompile(t *testing.T) {
 			"name": cty.StringVal(name), "namespace": cty.StringVal(name), "cluster": cty.StringVal("cx"), "chart": cty.StringVal(chart),
 			"version": cty.StringVal(version), "digest": cty.StringVal(digest), "values": values, "keep": cty.BoolVal(keep),
 			"status": cty.StringVal("deployed"), "drift": cty.MapValEmpty(cty.String),
+			"apply": cty.UnknownVal(cty.String), "objects": cty.UnknownVal(cty.Map(cty.String)),
 		})
 	}
 	want := []cty.Value{

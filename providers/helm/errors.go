@@ -9,9 +9,9 @@ import (
 
 // changeError is a change of a release that failed. What it says holds no secret values.
 type changeError struct {
-	place   place
-	err     error
-	secrets []string
+	place place
+	err   error
+	masks masks
 }
 
 func (e *changeError) Error() string {
@@ -23,7 +23,7 @@ func (e *changeError) Error() string {
 	if strings.Contains(text, "exists and cannot be imported into the current release") {
 		text += "\nanother release or tool made that object: remove it there, or let the release make one of another name"
 	}
-	return fmt.Sprintf("release %s in namespace %s: %s", e.place.name, e.place.namespace, scrub(text, e.secrets))
+	return fmt.Sprintf("release %s in namespace %s: %s", e.place.name, e.place.namespace, e.masks.text(text))
 }
 
 func (e *changeError) Unwrap() error { return e.err }

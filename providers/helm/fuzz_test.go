@@ -1,6 +1,7 @@
 package helm_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -73,7 +74,9 @@ func FuzzValues(f *testing.F) {
 			t.Fatal(err)
 		}
 		var config map[string]any
-		if err := json.Unmarshal(record, &config); err != nil { // as Helm does
+		dec := json.NewDecoder(bytes.NewReader(record))
+		dec.UseNumber() // as records are read
+		if err := dec.Decode(&config); err != nil {
 			t.Fatal(err)
 		}
 		live, err := helm.LiveValues(config)

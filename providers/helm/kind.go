@@ -24,16 +24,17 @@ var (
 // Type describes helm.release.
 func (releaseKind) Type() providers.Type {
 	return providers.Type{
-		Name:    typeRelease,
-		Doc:     "A Helm release: a chart of agreed bytes with its values, whose objects are there as released and ready.",
-		Object:  releaseObject,
-		Replace: []string{"name", "namespace"},
-		Cost:    20,
+		Name:       typeRelease,
+		Doc:        "A Helm release: a chart of agreed bytes with its values, whose objects are there as released and ready.",
+		Object:     releaseObject,
+		Replace:    []string{"name", "namespace"},
+		RemoveLast: true,
+		Cost:       20,
 	}
 }
 
 // Explain says in words what differs, and refuses releases of somebody else and values that the chart does not take.
-func (k releaseKind) Explain(c plans.Change) (plans.Reason, error) {
+func (releaseKind) Explain(c plans.Change) (plans.Reason, error) {
 	reason := c.Reason
 	if c.After.IsNull() {
 		return reason, nil
@@ -41,13 +42,15 @@ func (k releaseKind) Explain(c plans.Change) (plans.Reason, error) {
 	if err := foreign(c); err != nil {
 		return reason, err
 	}
-	if known, ok := k.recall(c.Addr); ok && known.refuse != nil {
-		return reason, known.refuse
-	}
 	if c.Before.IsNull() {
 		return reason, nil
 	}
-	if texts := differences(c); len(texts) > 0 {
+	texts := differences(c)
+	if titles := goes(c); len(titles) > 0 {
+		reason.Code = plans.Removes
+		texts = append(texts, "removes "+strings.Join(titles, ", "))
+	}
+	if len(texts) > 0 {
 		reason.Text = strings.Join(texts, "; ")
 	}
 	return reason, nil
@@ -100,6 +103,9 @@ func differences(c plans.Change) []string {
 	if !sameValues(c.Before, c.After) {
 		say("values differ")
 	}
+	if from, to := attr(c.Before, "apply"), attr(c.After, "apply"); from != to && to != "" {
+		say("applied by the %s instead of the %s", to, from)
+	}
 	if flag(c.Before, "keep") != flag(c.After, "keep") {
 		say("keep differs")
 	}
@@ -111,6 +117,15 @@ func differences(c plans.Change) []string {
 		say("objects were changed by hand: %s%s", strings.Join(fields, ", "), more)
 	}
 	return texts
+}
+
+// goes are the objects that a change of a release removes, without those that another one takes the place of.
+func goes(c plans.Change) []string {
+	after := c.After.GetAttr("objects")
+	if c.Action != plans.Update || !after.IsWhollyKnown() {
+		return nil
+	}
+	return unreplaced(textsOf(c.Before.GetAttr("objects")), textsOf(after))
 }
 
 func sameValues(before, after cty.Value) bool {

@@ -25,6 +25,8 @@ const (
 const (
 	blockAnnotation     = "cxha.io/block"     // the block's address
 	sensitiveAnnotation = "cxha.io/sensitive" // JSON pointers to the values that are secret, one on a line
+	objectsAnnotation   = "cxha.io/objects"   // JSON object: the states of the release's objects
+	afterAnnotation     = "cxha.io/after"     // the blocks that the release came after, one on a line
 )
 
 const labelDigits = 40

@@ -39,7 +39,17 @@ func live(rel *release.Release, want cty.Value, drift map[string]string) (cty.Va
 		"keep":      cty.BoolVal(kept(rel)),
 		"status":    cty.StringVal(rel.Info.Status.String()),
 		"drift":     mapOf(drift),
+		"apply":     cty.StringVal(methodOf(rel)),
+		"objects":   mapOf(objectStates(rel)),
 	}), nil
+}
+
+// methodOf is the way to apply that a release was made with: Helm 3 knew only one, and does not record it.
+func methodOf(rel *release.Release) string {
+	if rel.ApplyMethod == string(release.ApplyMethodServerSideApply) {
+		return schema.ApplyServer
+	}
+	return schema.ApplyClient
 }
 
 // sensitivePlaces are the pointers to secret values that the record names; ok is false for a record that names none because

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 	release "helm.sh/helm/v4/pkg/release/v1"
 
-	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/internal/crash"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/schema"
@@ -32,7 +32,7 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 		if !ok {
 			return providers.Observation{}, fmt.Errorf("resource %s: is not of the helm provider; this is a bug in cxha", r.Addr)
 		}
-		p.remember(r.Addr, known{release: rel, cluster: bp.Cluster.Name, digest: attr(r.Desired, "digest")})
+		p.remember(r.Addr, known{release: rel, cluster: bp.Cluster.Name, digest: attr(r.Desired, "digest"), after: blocksBefore(r)})
 	}
 	found, err := p.records(ctx, s)
 	switch {
@@ -49,6 +49,13 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 		return obs, nil
 	}
 	view := &view{provider: p, session: s, bp: bp, records: found, resources: rs}
+	if err == nil {
+		config, err := p.cluster.RESTConfig(ctx, s)
+		if err != nil {
+			return providers.Observation{}, err
+		}
+		view.cluster = newSurroundings(config)
+	}
 	return view.observe(ctx)
 }
 
@@ -74,32 +81,44 @@ type view struct {
 	bp        *blueprint.Blueprint
 	records   *records
 	resources []providers.Resource
+	cluster   *surroundings // nil: it has never been started
 
-	mu  sync.Mutex // guards obs
 	obs providers.Observation
 }
 
 func (v *view) observe(ctx context.Context) (providers.Observation, error) {
 	v.obs.Live = map[schema.Addr]providers.Live{}
 	taken := v.assign()
-	var g errgroup.Group
-	g.SetLimit(fetches)
-	for _, r := range v.resources {
-		g.Go(func() error {
-			l := v.look(ctx, r, taken[r.Addr])
-			v.mu.Lock()
-			defer v.mu.Unlock()
-			v.obs.Live[r.Addr] = l
-			return nil
-		})
+	all := make([]*prospect, len(v.resources))
+	if err := v.each(func(i int) { all[i] = v.look(ctx, v.resources[i], taken[v.resources[i].Addr]) }); err != nil {
+		return v.obs, err
 	}
-	if err := g.Wait(); err != nil {
+	together := v.outlook(all)
+	if err := v.each(func(i int) { all[i].judge(ctx, together) }); err != nil {
 		return v.obs, err
 	}
 	if ctx.Err() != nil {
 		return v.obs, context.Cause(ctx)
 	}
+	for _, p := range all {
+		v.obs.Live[p.resource.Addr] = p.live
+	}
 	return v.obs, v.leftover(taken)
+}
+
+// each does something for every resource, several at the same time. A panic is the error.
+func (v *view) each(do func(i int)) error {
+	var g errgroup.Group
+	g.SetLimit(fetches)
+	for i := range v.resources {
+		g.Go(func() error {
+			return crash.Call(func() error {
+				do(i)
+				return nil
+			})
+		})
+	}
+	return g.Wait()
 }
 
 // assign finds the record of each resource: that of its name and namespace; else one that its block made under another name,
@@ -146,62 +165,8 @@ func placeOf(value cty.Value) place {
 	return place{namespace: attr(value, "namespace"), name: attr(value, "name")}
 }
 
-// look returns the live value of a resource, and makes ready for its change.
-func (v *view) look(ctx context.Context, r providers.Resource, rel *release.Release) providers.Live {
-	if v.records.unreadable[placeOf(r.Desired)] {
-		return providers.Live{Unknown: fmt.Sprintf("the record of release %s cannot be read: it may be of a newer version of Helm", placeOf(r.Desired))}
-	}
-	value := cty.NullVal(releaseObject)
-	if rel != nil {
-		var err error
-		if value, err = v.value(ctx, r, rel); err != nil {
-			return providers.Live{Unknown: err.Error()}
-		}
-	}
-	delta, err := plans.Diff(r.Desired, value, plans.DiffOptions{})
-	if err != nil {
-		return providers.Live{Unknown: err.Error()}
-	}
-	if delta.Action.Changes() {
-		if err := v.prepare(ctx, r.Addr); err != nil {
-			return providers.Live{Unknown: err.Error()}
-		}
-	}
-	return providers.Live{Value: value}
-}
-
-func (v *view) value(ctx context.Context, r providers.Resource, rel *release.Release) (cty.Value, error) {
-	var drift map[string]string
-	if rel.Info.Status.String() == statusDeployed && v.ours(rel) {
-		var err error
-		if drift, err = v.provider.cluster.Drift(ctx, v.session, rel.Manifest, rel.Namespace); err != nil {
-			return cty.NilVal, fmt.Errorf("objects of release %s: %s", place{rel.Namespace, rel.Name}, kube.Brief(err))
-		}
-	}
-	return live(rel, r.Desired, drift)
-}
-
-// prepare fetches the chart of a release that will change. That it cannot be had is an error; that it has other bytes than agreed
-// on, or does not take the values, is a refusal, which the plan reports.
-func (v *view) prepare(ctx context.Context, addr schema.Addr) error {
-	k, _ := v.provider.recall(addr)
-	ctx, cancel := context.WithTimeoutCause(ctx, v.provider.options.FetchTimeout, fmt.Errorf("it did not come within %s", v.provider.options.FetchTimeout))
-	defer cancel()
-	ch, err := v.provider.options.Charts.Load(ctx, k.release.Chart, k.digest)
-	var other *DigestError
-	switch {
-	case errors.As(err, &other):
-		k.refuse = err
-	case err != nil:
-		return err
-	default:
-		k.refuse = checkValues(ch, k.release)
-	}
-	v.provider.remember(addr, k)
-	return nil
-}
-
-// leftover adds the releases with the cluster's mark that the blueprint no longer has.
+// leftover adds the releases with the cluster's mark that the blueprint no longer has, and those whose removal was cut off before their record
+// was gone.
 func (v *view) leftover(taken map[schema.Addr]*release.Release) error {
 	wanted, addrs := map[place]bool{}, map[schema.Addr]bool{}
 	for _, r := range v.resources {
@@ -211,8 +176,8 @@ func (v *view) leftover(taken map[schema.Addr]*release.Release) error {
 	for _, rel := range taken {
 		wanted[place{rel.Namespace, rel.Name}] = true
 	}
-	for _, at := range v.places() {
-		rel := v.records.newest[at]
+	for _, rel := range v.all() {
+		at := place{rel.Namespace, rel.Name}
 		if wanted[at] || !v.ours(rel) || kept(rel) {
 			continue
 		}
@@ -226,7 +191,57 @@ func (v *view) leftover(taken map[schema.Addr]*release.Release) error {
 			return err
 		}
 		v.obs.Found = append(v.obs.Found, providers.Resource{Addr: addr, Desired: cty.NullVal(releaseObject), Range: hcl.Range{}})
-		v.obs.Live[addr] = providers.Live{Value: value}
+		l := providers.Live{Value: value, Notes: staying(rel)}
+		l.After, l.Uses = recordedOrder(rel)
+		v.obs.Live[addr] = l
+		v.provider.remember(addr, known{masks: newMasks(recordSecrets(rel)...)})
 	}
 	return nil
+}
+
+// all are the releases in the order of their places.
+func (v *view) all() []*release.Release {
+	all := slices.Concat(slices.Collect(maps.Values(v.records.newest)), slices.Collect(maps.Values(v.records.ended)))
+	slices.SortFunc(all, func(a, b *release.Release) int {
+		return strings.Compare(place{a.Namespace, a.Name}.String(), place{b.Namespace, b.Name}.String())
+	})
+	return all
+}
+
+// staying tells which data of a release stays when it is removed.
+func staying(rel *release.Release) []string {
+	objects, _ := readManifest(rel.Manifest, rel.Namespace) // what is no object was never made
+	var notes []string
+	for _, o := range objects {
+		if stays(o.groupKind()) {
+			in := ""
+			if o.namespace != "" {
+				in = " --namespace " + o.namespace
+			}
+			notes = append(notes, fmt.Sprintf("%s stays when release %s/%s is removed, with the data behind it; to remove it as well: kubectl delete%s %s %s",
+				o.title(), rel.Namespace, rel.Name, in, strings.ToLower(o.GetKind()), o.GetName()))
+		}
+	}
+	return notes
+}
+
+// recordedOrder is what a release came after when it was made, and what it cannot work without.
+func recordedOrder(rel *release.Release) (after []schema.BlockAddr, uses []string) {
+	for line := range strings.Lines(annotation(rel, afterAnnotation)) {
+		if b, err := schema.ParseBlockAddr(strings.TrimSpace(line)); err == nil {
+			after = append(after, b)
+		}
+	}
+	return after, []string{"Namespace/" + rel.Namespace}
+}
+
+// blocksBefore are the blocks that a resource comes after.
+func blocksBefore(r providers.Resource) []string {
+	var blocks []string
+	for _, e := range r.After {
+		if text := e.To.Block.String(); e.To.Block != r.Addr.Block && !slices.Contains(blocks, text) {
+			blocks = append(blocks, text)
+		}
+	}
+	return blocks
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/expertflow/cxha/providers"
-	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -77,9 +76,10 @@ type Provider struct {
 // known is what the last probe learnt of a resource.
 type known struct {
 	release blueprint.Release
-	cluster string // the cluster's name
-	digest  string // of the chart, by the lock
-	refuse  error  // not nil: why the release must not be changed
+	cluster string   // the cluster's name
+	digest  string   // of the chart, by the lock
+	after   []string // the blocks that the release comes after
+	masks   masks    // of its values, and of what its chart computes from them
 }
 
 var (
@@ -96,7 +96,7 @@ func New(c Cluster, o Options) *Provider {
 
 // settle sets what Helm has for the whole process only: the name of the field manager, and where logs go.
 var settle = sync.OnceFunc(func() {
-	helmkube.ManagedFieldsManager = kube.FieldManager
+	helmkube.ManagedFieldsManager = fieldManager
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // the log package's too
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)

@@ -39,7 +39,10 @@ func (c *Charts) Review(ctx context.Context, bp *blueprint.Blueprint, lock bluep
 		for _, path := range unknownValues(ch, values) {
 			notes = append(notes, ValuesNote{Block: r.Addr, Text: fmt.Sprintf("the chart %s %s does not know the value %s", ch.Name(), ch.Metadata.Version, path)})
 		}
-		if err := checkValues(ch, r); err != nil { // last: it changes the chart
+		for _, at := range localSchemas(ch) {
+			notes = append(notes, ValuesNote{Block: r.Addr, Text: fmt.Sprintf("the schema of the chart %s refers to %s, which is not asked for: what it says of the values is not checked", ch.Name(), at)})
+		}
+		if err := checkValues(ch, r, newMasks(secrets(r.Values)...)); err != nil { // last: it changes the chart
 			notes = append(notes, ValuesNote{Block: r.Addr, Text: err.Error()})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	bigfloat "math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,8 @@ var releaseObject = cty.Object(map[string]cty.Type{
 	"keep":      cty.Bool,
 	"status":    cty.String,          // Helm's: deployed, failed, pending-install, ...
 	"drift":     cty.Map(cty.String), // fields of its objects that are not as released, with what they are
+	"apply":     cty.String,          // how its objects are sent: server or client
+	"objects":   cty.Map(cty.String), // by id, such as Deployment.apps/cx/web, which revision made or changed them
 })
 
 const statusDeployed = "deployed"
@@ -87,9 +90,18 @@ func normalPlain(v cty.Value) cty.Value {
 	return v
 }
 
-// recorded is a number as it comes back from a record, where all numbers are floating.
+// recorded is a number as it comes back from a record: whole ones of 64 bits are exact, all others are floating.
 func recorded(v cty.Value) cty.Value {
-	f, _ := v.AsBigFloat().Float64()
+	big := v.AsBigFloat()
+	if big.IsInt() {
+		if _, exact := big.Int64(); exact == bigfloat.Exact {
+			return v
+		}
+		if _, exact := big.Uint64(); exact == bigfloat.Exact {
+			return v
+		}
+	}
+	f, _ := big.Float64()
 	n, err := cty.ParseNumberVal(strconv.FormatFloat(f, 'g', -1, 64))
 	if err != nil { // infinite: no record can hold it, and the apply says so
 		return v
@@ -139,6 +151,9 @@ func numbers(v any) error {
 		}
 		if i, bad := n.Int64(); bad == nil {
 			return i
+		}
+		if u, bad := strconv.ParseUint(n.String(), 10, 64); bad == nil {
+			return u
 		}
 		f, bad := n.Float64()
 		err = errors.Join(err, bad)
@@ -243,8 +258,7 @@ func hideAt(at string, v cty.Value, places map[string]bool) cty.Value {
 	return v
 }
 
-// secrets are the texts in values that must not appear in messages, the longest first, because one may hold another. What is shorter
-// than three characters hides nothing and would tear messages apart.
+// secrets are the sensitive texts and numbers in values.
 func secrets(v cty.Value) []string {
 	if v == cty.NilVal {
 		return nil
@@ -255,14 +269,13 @@ func secrets(v cty.Value) []string {
 			return true
 		}
 		walkValues("", schema.Plain(v), func(_ string, e cty.Value) bool {
-			if text := shown(e); len(text) >= 3 && text != nothing {
+			if text := shown(e); len(text) >= least && text != nothing {
 				found = append(found, text)
 			}
 			return true
 		})
 		return false
 	})
-	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
 	return found
 }
 
@@ -276,14 +289,6 @@ func shown(v cty.Value) string {
 		return ""
 	}
 	return text.AsString()
-}
-
-// scrub takes secrets out of a message.
-func scrub(text string, secrets []string) string {
-	for _, s := range secrets {
-		text = strings.ReplaceAll(text, s, "(sensitive)")
-	}
-	return text
 }
 
 func mapOf(m map[string]string) cty.Value {

@@ -7,25 +7,15 @@ import (
 	"time"
 
 	helmkube "helm.sh/helm/v4/pkg/kube"
-	"k8s.io/client-go/kubernetes"
 )
 
-// reportingClient is Helm's client, whose waits tell what they wait for.
-type reportingClient struct {
-	*helmkube.Client
-	call    *call
-	cluster kubernetes.Interface
-}
-
-var _ helmkube.InterfaceWaitOptions = (*reportingClient)(nil)
-
 // GetWaiter returns a waiter that reports.
-func (c *reportingClient) GetWaiter(s helmkube.WaitStrategy) (helmkube.Waiter, error) {
+func (c *client) GetWaiter(s helmkube.WaitStrategy) (helmkube.Waiter, error) {
 	return c.GetWaiterWithOptions(s)
 }
 
 // GetWaiterWithOptions returns a waiter that reports.
-func (c *reportingClient) GetWaiterWithOptions(s helmkube.WaitStrategy, o ...helmkube.WaitOption) (helmkube.Waiter, error) {
+func (c *client) GetWaiterWithOptions(s helmkube.WaitStrategy, o ...helmkube.WaitOption) (helmkube.Waiter, error) {
 	inner, err := c.Client.GetWaiterWithOptions(s, o...)
 	if err != nil {
 		return nil, err
@@ -36,7 +26,7 @@ func (c *reportingClient) GetWaiterWithOptions(s helmkube.WaitStrategy, o ...hel
 // reportingWaiter tells what is missing, looking every few seconds, and why when the wait fails.
 type reportingWaiter struct {
 	helmkube.Waiter
-	client *reportingClient
+	client *client
 }
 
 // Wait waits until the objects are ready.
@@ -46,6 +36,7 @@ func (w *reportingWaiter) Wait(list helmkube.ResourceList, timeout time.Duration
 
 // WaitForDelete waits until the objects are gone.
 func (w *reportingWaiter) WaitForDelete(list helmkube.ResourceList, timeout time.Duration) error {
+	list = withoutData(list)
 	return w.watch("waiting for removal", "not gone", list, gone, func() error { return w.Waiter.WaitForDelete(list, timeout) })
 }
 
@@ -81,7 +72,7 @@ func (w *reportingWaiter) watch(doing, failed string, list helmkube.ResourceList
 	if err == nil {
 		return nil
 	}
-	return w.explain(failed, o, err)
+	return w.client.hide(w.explain(failed, o, err))
 }
 
 // lastLook is how long the look may take that tells why a wait failed.

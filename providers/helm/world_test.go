@@ -37,7 +37,8 @@ type world struct {
 	mu       sync.Mutex // guards the rest
 	calls    []string
 	progress []string
-	down     error // what reaching the API fails with
+	notes    []string // of the last plan
+	down     error    // what reaching the API fails with
 }
 
 // newWorld returns a world whose blueprint has the releases, and the name of its cluster is the test's own: releases of other
@@ -57,7 +58,7 @@ func newWorld(t *testing.T, rs ...blueprint.Release) *world {
 
 // name is a name of the test's own.
 func name(t *testing.T) string {
-	return strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(strings.TrimPrefix(t.Name(), "TestIntegration")))
+	return strings.ToLower(strings.NewReplacer("/", "-", "_", "-", " ", "-").Replace(strings.TrimPrefix(t.Name(), "TestIntegration")))
 }
 
 // greet is the release of the chart greeting that a test has, in a namespace of its own.
@@ -177,6 +178,7 @@ func (w *world) replan() (map[string]plans.Change, error) {
 		w.t.Fatalf("probe: %v", err)
 	}
 	kind := w.helm.Kinds()[0]
+	w.notes = nil
 	changes := map[string]plans.Change{}
 	for _, r := range slices.Concat(resources, obs.Found) {
 		live := obs.Live[r.Addr]
@@ -189,7 +191,12 @@ func (w *world) replan() (map[string]plans.Change, error) {
 			changes[r.Addr.String()] = c
 			continue
 		}
-		delta, err := plans.Diff(r.Desired, live.Value, plans.DiffOptions{Replace: kind.Type().Replace})
+		w.notes = append(w.notes, live.Notes...)
+		o := plans.DiffOptions{Replace: kind.Type().Replace}
+		delta, err := plans.Diff(r.Desired, live.Value, o)
+		if live.Result != cty.NilVal {
+			delta, err = plans.Between(live.Value, live.Result, o)
+		}
 		if err != nil {
 			w.t.Fatalf("%s: %v", r.Addr, err)
 		}
@@ -197,6 +204,10 @@ func (w *world) replan() (map[string]plans.Change, error) {
 		if !c.Action.Changes() {
 			continue
 		}
+		if live.Refuse != nil {
+			return nil, live.Refuse
+		}
+		c.Reason.Code = plans.Drift
 		if c.Reason, err = kind.(providers.Explainer).Explain(c); err != nil {
 			return nil, err
 		}

@@ -92,9 +92,6 @@ func TestAnswersAreNotTrusted(t *testing.T) {
 	t.Parallel()
 	for name, c := range cases(t) {
 		for _, reply := range []providers.Reply{{}, {Stdout: "garbage\n"}, {Stdout: "file=yes\nhosts\n", Exit: 2}} {
-			if c.Kind.Type().Name == "host.endpoint" && reply.Exit == 0 && reply.Stdout != "" {
-				continue // any text is a hosts file
-			}
 			if v, err := c.Kind.Answer(c.Resource, reply); err == nil {
 				t.Errorf("%s: %q was read as %#v, want an error", name, reply.Stdout, v)
 			}
@@ -131,19 +128,77 @@ func TestFullDirectoriesStay(t *testing.T) {
 
 func TestHostsFileKeepsItsOtherLines(t *testing.T) {
 	t.Parallel()
-	run := providertest.Relocated(t)
-	before := "# mine\n127.0.0.1\tlocalhost # always\n\n10.0.0.1 cp.cx.internal.example # cxha too\n"
-	if _, err := run(t.Context(), "cat > /etc/hosts <<'E'\n"+before+"E\n"); err != nil {
-		t.Fatal(err)
+	others := "# mine\n127.0.0.1\tlocalhost # always\n\n10.0.0.1 cp.cx.internal.example # cxha too\n# say # cxha\n#cxha\n10.0.0.2 acxha\n10.0.0.3 a #cxha # b\n"
+	for name, before := range map[string]string{
+		"no line":             "",
+		"its line":            "10.9.9.9 cp.cx.internal # cxha\n",
+		"cloud-init's":        "10.9.9.9\tcp.cx.internal# cxha\n",
+		"without any space":   "10.9.9.9 cp.cx.internal#cxha\n",
+		"with spaces":         " 10.9.9.9 cp.cx.internal   #  cxha \n",
+		"twice, in two forms": "10.9.9.9 cp.cx.internal # cxha\n10.9.9.9\tcp.cx.internal# cxha\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := providertest.Relocated(t)
+			if _, err := run(t.Context(), "cat > /etc/hosts <<'E'\n"+others+before+"E\n"); err != nil {
+				t.Fatal(err)
+			}
+			c := cases(t)["endpoint"]
+			providertest.Converge(t, run, c.Kind, c.Resource)
+			reply, err := run(t.Context(), "cat /etc/hosts\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := "10.10.1.10 cp.cx.internal # cxha\n" + others; reply.Stdout != want {
+				t.Errorf("the hosts file is\n%s\nwant\n%s", reply.Stdout, want)
+			}
+		})
 	}
-	c := cases(t)["endpoint"]
+}
+
+// What cloud-init made of the line is the line.
+func TestLineThatCloudInitWrote(t *testing.T) {
+	t.Parallel()
+	run, c := providertest.Relocated(t), cases(t)["endpoint"]
 	providertest.Converge(t, run, c.Kind, c.Resource)
-	reply, err := run(t.Context(), "cat /etc/hosts\n")
-	if err != nil {
+	if _, err := run(t.Context(), "printf '127.0.0.1\tlocalhost\n10.10.1.10\tcp.cx.internal# cxha\n' > /etc/hosts\n"); err != nil {
 		t.Fatal(err)
 	}
-	if want := "10.10.1.10 cp.cx.internal # cxha\n" + before; reply.Stdout != want {
-		t.Errorf("the hosts file is\n%s\nwant\n%s", reply.Stdout, want)
+	if change, ok := providertest.Changes(t, run, c.Kind, c.Resource); ok {
+		t.Errorf("planned is %s of %#v, want nothing", change.Action, change.Before)
+	}
+	c.Resource.Desired = cty.NullVal(c.Resource.Desired.Type())
+	if change, ok := providertest.Changes(t, run, c.Kind, c.Resource); !ok || change.Action != plans.Delete {
+		t.Errorf("planned is %s without the endpoint, want its removal", change.Action)
+	}
+}
+
+func TestHostsFileThatCloudInitWritesAnew(t *testing.T) {
+	t.Parallel()
+	note := func(value, file string) string {
+		return "cloud-init writes /etc/hosts of w1 anew at every boot (manage_etc_hosts is " + value + " in " + file + "), and the line with cp.cx.internal is gone then: " +
+			"RKE2 on that host does not find the control plane until the next apply. Set manage_etc_hosts to false, or to localhost."
+	}
+	const dirs = "mkdir -p /etc/cloud/cloud.cfg.d /var/lib/cloud/instance\n"
+	for name, test := range map[string]struct{ prepare, want string }{
+		"no cloud-init": {"", ""},
+		"not managed":   {dirs + "echo 'preserve_hostname: true' > /etc/cloud/cloud.cfg\n", ""},
+		"false":         {dirs + "echo 'manage_etc_hosts: false' > /etc/cloud/cloud.cfg\n", ""},
+		"localhost":     {dirs + "echo 'manage_etc_hosts: localhost' > /etc/cloud/cloud.cfg\n", ""},
+		"comment":       {dirs + "echo '# manage_etc_hosts: true' > /etc/cloud/cloud.cfg\n", ""},
+		"true":          {dirs + "echo 'manage_etc_hosts: true' > /etc/cloud/cloud.cfg\n", note("true", "/etc/cloud/cloud.cfg")},
+		"quoted":        {dirs + "echo 'manage_etc_hosts: \"True\" # always' > /etc/cloud/cloud.cfg\n", note("true", "/etc/cloud/cloud.cfg")},
+		"template":      {dirs + "echo 'manage_etc_hosts: template' > /etc/cloud/cloud.cfg.d/50-a.cfg\n", note("template", "/etc/cloud/cloud.cfg.d/50-a.cfg")},
+		"user data":     {dirs + "echo 'manage_etc_hosts: false' > /etc/cloud/cloud.cfg\necho 'manage_etc_hosts: true' > /var/lib/cloud/instance/cloud-config.txt\n", note("true", "/var/lib/cloud/instance/cloud-config.txt")},
+		"a later file":  {dirs + "echo 'manage_etc_hosts: true' > /etc/cloud/cloud.cfg.d/50-a.cfg\necho 'manage_etc_hosts: false' > /etc/cloud/cloud.cfg.d/60-a.cfg\n", ""},
+		"switched off":  {dirs + "echo 'manage_etc_hosts: true' > /etc/cloud/cloud.cfg\n: > /etc/cloud/cloud-init.disabled\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := notes(t, providertest.Relocated(t), cases(t)["endpoint"], test.prepare); got != test.want {
+				t.Errorf("noted is\n%s\nwant\n%s", got, test.want)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,7 +20,10 @@ const endpointType = "host.endpoint"
 // connection, so changing the line re-points them without a restart (domain.md §2.14).
 type endpoint struct{}
 
-var _ providers.HostKind = endpoint{}
+var (
+	_ providers.HostKind = endpoint{}
+	_ providers.Noter    = endpoint{}
+)
 
 var endpointObject = cty.Object(map[string]cty.Type{"address": cty.String, "name": cty.String})
 
@@ -28,11 +32,49 @@ func (endpoint) Type() providers.Type {
 }
 
 func (endpoint) Question(r providers.Resource) string {
-	q := "echo hosts\n[ ! -e " + footprint.HostsFile + " ] || cat " + footprint.HostsFile + "\n"
+	q := hostsHead + "[ ! -e " + footprint.HostsFile + " ] || cat " + footprint.HostsFile + "\n"
 	if r.Desired.IsNull() {
 		return providers.IfOwned(r.Addr, q)
 	}
-	return q
+	return cloudQuestion + q
+}
+
+// hostsHead prints the line before the hosts file.
+const hostsHead = "echo hosts\n"
+
+// cloudQuestion is sh text that prints what cloud-init, where it is in use, is told about the hosts file; what it reads last comes last.
+const cloudQuestion = `[ -e /etc/cloud/cloud-init.disabled ] ||
+  grep -s '^manage_etc_hosts:' /dev/null /etc/cloud/cloud.cfg /etc/cloud/cloud.cfg.d/*.cfg /var/lib/cloud/instance/cloud-config.txt | sed 's/^/cloud=/'
+`
+
+// hostsAnswer divides a reply into what comes before the hosts file and the file.
+func hostsAnswer(text string) (before, hosts string, err error) {
+	before, hosts, ok := strings.Cut("\n"+text+"\n", "\nhosts\n")
+	if !ok {
+		return "", "", fmt.Errorf("the answer has no hosts file")
+	}
+	return before, hosts, nil
+}
+
+// Notes tells that cloud-init will take the line away.
+func (endpoint) Notes(r providers.Resource, reply providers.Reply) []string {
+	before, _, err := hostsAnswer(strings.TrimRight(reply.Stdout, "\n"))
+	if err != nil || r.Desired.IsNull() {
+		return nil // Answer tells of it
+	}
+	file, value := "", ""
+	for line := range strings.Lines(before) {
+		if f, v, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "cloud="), ":manage_etc_hosts:"); ok {
+			v, _, _ = strings.Cut(v, "#")
+			file, value = f, strings.ToLower(strings.Trim(strings.TrimSpace(v), `'"`))
+		}
+	}
+	if !slices.Contains([]string{"true", "yes", "on", "1", "template"}, value) {
+		return nil
+	}
+	return []string{fmt.Sprintf("cloud-init writes %s of %s anew at every boot (manage_etc_hosts is %s in %s), and the line with %s is gone then: "+
+		"RKE2 on that host does not find the control plane until the next apply. Set manage_etc_hosts to false, or to localhost.",
+		footprint.HostsFile, r.Host, value, file, stringAttr(r.Desired, "name"))}
 }
 
 // Answer tells the marked line's name, and the address that the name has on this host: that of the first line with it, which
@@ -43,7 +85,11 @@ func (endpoint) Answer(r providers.Resource, reply providers.Reply) (cty.Value, 
 	if err != nil || absent {
 		return null, err
 	}
-	entries := hostsEntries(text)
+	_, hosts, err := hostsAnswer(text)
+	if err != nil {
+		return null, err
+	}
+	entries := hostsEntries(hosts)
 	var names []string
 	address := ""
 	for _, e := range entries {
@@ -77,7 +123,7 @@ func hostsEntries(text string) []hostsEntry {
 	var entries []hostsEntry
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		marked := strings.HasSuffix(line, footprint.HostsMark)
+		marked := footprint.HasHostsMark(line)
 		words, _, _ := strings.Cut(line, "#")
 		f := strings.Fields(words)
 		if len(f) > 1 || marked {

@@ -20,6 +20,21 @@ func TestKindsKeepTheContract(t *testing.T) {
 	}
 }
 
+// Other hosts have other shells and programs. Where a script is cut off is tried above only.
+func TestKindsKeepTheContractUnderEveryShell(t *testing.T) {
+	t.Parallel()
+	providertest.EachRelocated(t, func(t *testing.T, host func(*testing.T) providertest.Runner) {
+		suite := providertest.HostSuite{Host: host, Tree: tree}
+		for name, c := range cases(t) {
+			c.Uncut = true
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				suite.Run(t, c)
+			})
+		}
+	})
+}
+
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	providertest.Scripts(t, "testdata/scripts.txt", cases(t))

@@ -21,7 +21,10 @@ const sysctlType = "host.sysctl"
 // sysctl is the kind of the kernel settings, in their file and in the running kernel.
 type sysctl struct{}
 
-var _ providers.HostKind = sysctl{}
+var (
+	_ providers.HostKind = sysctl{}
+	_ providers.Noter    = sysctl{}
+)
 
 var sysctlObject = cty.Object(map[string]cty.Type{"settings": cty.Map(cty.String)})
 
@@ -40,13 +43,13 @@ func settings(v cty.Value) map[string]string {
 	return m
 }
 
-// Question prints the file's lines, and the kernel's values of the desired settings without a process for each.
+// Question prints the file's lines, and the kernel's values of the desired settings.
 func (sysctl) Question(r providers.Resource) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "if [ -f %[1]s ]; then echo file=yes; sed 's/^/line=/' %[1]s; else echo file=no; fi\n", footprint.SysctlFile)
 	want := settings(r.Desired)
 	if len(want) > 0 {
-		b.WriteString("cxha_kernel() { if [ -r \"$2\" ]; then cxha_value=; read -r cxha_value < \"$2\" || :; printf '%s=%s\\n' \"$1\" \"$cxha_value\"; fi; }\n")
+		b.WriteString(bootFilesQuestion + kernelFunction)
 	}
 	for _, k := range slices.Sorted(maps.Keys(want)) {
 		fmt.Fprintf(&b, "cxha_kernel %s %s\n", shell.Quote("kernel:"+k), shell.Quote(procPath(k)))
@@ -56,6 +59,13 @@ func (sysctl) Question(r providers.Resource) string {
 	}
 	return b.String()
 }
+
+// kernelFunction is sh text that defines cxha_kernel, which prints the value of a setting, if the kernel has it, in one line. It
+// reads by cat: the kernel prints a number only to a read that begins at offset 0, and the read of most shells asks byte by byte,
+// so that it would get the first digit alone.
+const kernelFunction = `set -f
+cxha_kernel() { if [ -r "$2" ]; then cxha_key=$1; set -- $(cat "$2" 2> /dev/null); printf '%s=%s\n' "$cxha_key" "$*"; fi; }
+`
 
 // procPath returns where the kernel shows a setting. Dots and slashes stand for each other, as sysctl(8) has it: in
 // net.ipv4.conf.eth0/100.rp_filter the slash is a dot of the interface's name.

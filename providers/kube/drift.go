@@ -1,25 +1,38 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
-// Drift compares a manifest, such as a release's, with what is live: of each object the fields that the manifest states. The keys
-// are the fields that differ, as in "Deployment.apps/cx/web spec.replicas", the values what is live and what the manifest has:
-// "5, released 2"; an object that is not there has "Deployment.apps/cx/web" and "missing". Values of Secrets are never told. Objects
-// of namespaced kinds that name no namespace are in the given one.
+// Difference is a field that a manifest states and that is otherwise in the cluster.
+type Difference struct {
+	Object       string    // Deployment.apps/cx/web
+	Path         string    // as plans show it: spec.template.spec.containers["name=web"].image; empty: the object is not there
+	Live, Wanted cty.Value // null: not there. Secrets' data are marked sensitive.
+	Sensitive    bool      // the values must not be shown
+	Owner        string    // field manager that has the field now; empty: nobody is known to
+	Left         bool      // the owner is a program in the cluster, with which cxha does not fight
+}
+
+// Differences compares a manifest, such as a release's, with what is live: of each object the fields that the manifest states. They
+// are in the order of objects and paths. Objects of namespaced kinds that name no namespace are in the given one.
 //
 // A kind's objects are listed once per probe, however many manifests are compared. Safe for concurrent use, also beside Probe,
 // whose begin it waits for. [NotStarted] and [Passing] tell what an error means.
-func (p *Provider) Drift(ctx context.Context, s providers.Session, manifest, namespace string) (map[string]string, error) {
+func (p *Provider) Differences(ctx context.Context, s providers.Session, manifest, namespace string) ([]Difference, error) {
 	c, err := p.await(ctx, s)
 	if err != nil {
 		return nil, err
@@ -36,7 +49,7 @@ func (p *Provider) Drift(ctx context.Context, s providers.Session, manifest, nam
 	if err != nil {
 		return nil, err
 	}
-	found := make([]map[string]string, len(objects))
+	found := make([][]Difference, len(objects))
 	var g errgroup.Group
 	g.SetLimit(dryRuns)
 	for i, o := range objects {
@@ -48,17 +61,15 @@ func (p *Provider) Drift(ctx context.Context, s providers.Session, manifest, nam
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	all := map[string]string{}
-	for _, fields := range found {
-		for path, text := range fields {
-			all[path] = text
-		}
-	}
+	all := slices.Concat(found...)
+	slices.SortStableFunc(all, func(a, b Difference) int {
+		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Path, b.Path))
+	})
 	return all, nil
 }
 
 // drift compares one object.
-func (v *view) drift(ctx context.Context, kinds *catalog, wanted *unstructured.Unstructured, namespace string) (map[string]string, error) {
+func (v *view) drift(ctx context.Context, kinds *catalog, wanted *unstructured.Unstructured, namespace string) ([]Difference, error) {
 	if err := check(wanted); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
@@ -66,30 +77,57 @@ func (v *view) drift(ctx context.Context, kinds *catalog, wanted *unstructured.U
 	if err := canonical(wanted); err != nil {
 		return nil, fmt.Errorf("manifest: %s does not fit its kind: %s", title(wanted), unlessSecret(isSecret(wanted.Object), err))
 	}
+	id := identityOf(wanted).String()
 	kind, ok := kinds.find(wanted.GroupVersionKind())
 	if !ok {
-		return map[string]string{identityOf(wanted).String(): "missing"}, nil
+		return []Difference{{Object: id}}, nil
 	}
 	place(wanted, kind, bundle{Common: blueprint.Common{Namespace: namespace}})
 	all, err := v.list(ctx, listing{kind: kind})
 	if err != nil {
 		return nil, err
 	}
-	id := identityOf(wanted).String()
+	id = identityOf(wanted).String()
 	live := all[nameOf(wanted)]
 	if live == nil || live.GetDeletionTimestamp() != nil {
-		return map[string]string{id: "missing"}, nil
+		return []Difference{{Object: id}}, nil
 	}
-	fields := map[string]string{}
-	for _, d := range differences("", wanted.Object, live.Object) {
+	return differences(id, wanted, live), nil
+}
+
+// differences are the fields of an object that are otherwise than stated, and those that are left to their owners.
+func differences(id string, full, live *unstructured.Unstructured) []Difference {
+	wanted, left := leave(full, live)
+	var found []Difference
+	for _, f := range left {
+		found = append(found, Difference{Object: id, Path: f.path, Live: valueOf(f.live), Wanted: valueOf(f.wanted), Sensitive: isSecret(full.Object), Owner: f.owner.name, Left: true})
+	}
+	b, a := compared(wanted, live, predicted(wanted, live))
+	for _, d := range plans.Attrs(contentValue(b, false), contentValue(a, false)) {
+		found = append(found, Difference{Object: id, Path: d.Path, Live: d.Before, Wanted: d.After, Sensitive: d.Sensitive || isSecret(full.Object)})
+	}
+	return found
+}
+
+// Drift tells the differences of a manifest as texts: "5, released 2" by object and field, "missing" where there is none.
+func (p *Provider) Drift(ctx context.Context, s providers.Session, manifest, namespace string) (map[string]string, error) {
+	found, err := p.Differences(ctx, s, manifest, namespace)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, d := range found {
 		switch {
-		case isSecret(wanted.Object) && d.live != (any)(missing{}):
-			fields[id+" "+d.path] = "differs"
-		case d.live == (any)(missing{}):
-			fields[id+" "+d.path] = "missing"
+		case d.Left:
+		case d.Path == "":
+			all[d.Object] = "missing"
+		case d.Live.IsNull():
+			all[d.Object+" "+d.Path] = "missing"
+		case d.Sensitive:
+			all[d.Object+" "+d.Path] = "differs"
 		default:
-			fields[id+" "+d.path] = fmt.Sprintf("%s, released %s", shown(d.live), shown(d.wanted))
+			all[d.Object+" "+d.Path] = fmt.Sprintf("%s, released %s", shown(plainOf(d.Live)), shown(plainOf(d.Wanted)))
 		}
 	}
-	return fields, nil
+	return all, nil
 }

@@ -51,7 +51,7 @@ metadata: {name: at-all}
 	s.patch("deployments", "release", "web", `{"spec":{"replicas":5,"template":{"spec":{"containers":[{"name":"main","image":"none:2"}]}}}}`)
 	s.patch("secrets", "release", "token", `{"stringData":{"password":"wrong horse"}}`)
 	s.patch("configmaps", "release", "settings", `{"data":{"greeting":null,"own":"x"}}`)
-	const container = "Deployment.apps/release/web spec.template.spec.containers[main]."
+	const container = `Deployment.apps/release/web spec.template.spec.containers["name=main"].`
 	for key, text := range map[string]string{
 		"Deployment.apps/release/web spec.replicas": "5, released 2",
 		container + "image":                         "none:2, released none:1",

@@ -34,6 +34,9 @@ func NewestSnapshot(b []byte, now time.Time) (*Snapshot, error) { return newestS
 
 func Transient(err error) bool { return transient(err) }
 
+// WakeQuestion asks a host about RKE2's unit.
+const WakeQuestion = wakeQuestion
+
 // ParseUnitRuns reads the answer of a host about RKE2's unit.
 func ParseUnitRuns(out string) (unit string, age time.Duration, err error) {
 	runs, err := parseUnitRuns(out)
@@ -51,12 +54,4 @@ func RoundTrips(desired cty.Value) bool {
 
 func PodReason(p *corev1.Pod) string { return podReason(p) }
 
-func States(wanted, live any) bool     { return states(wanted, live) }
-func Merged(wanted, dry, live any) any { return merged(wanted, dry, live) }
-func Differences(wanted, live any) []string {
-	var lines []string
-	for _, d := range differences("", wanted, live) {
-		lines = append(lines, d.path+" "+shown(d.live)+" "+shown(d.wanted))
-	}
-	return lines
-}
+func NamesTwice(text []byte) error { return namesTwice(text) }

@@ -90,7 +90,7 @@ func TestIntegrationNodeThatWasDeletedIsMadeToRegister(t *testing.T) {
 	api := realAPI(t)
 	bp := cluster(1)
 	p := kube.New(kube.Options{})
-	s := &session{kubeconfig: api.kubeconfig, unit: "rke2-agent\nSun 2026-11-22 08:00:00 UTC\nSun 2026-11-22 09:00:00 UTC\n"}
+	s := &session{kubeconfig: api.kubeconfig, unit: "rke2-agent\nSun 2026-11-22 08:00:00 UTC\n1795338000\n"}
 	c := change(t, p, bp, probe(t, p, s, bp), "worker.w1/kube.node")
 	done := applying(t, p, s, c)
 	eventually(t, "progress: it restarts", func() bool { return s.said("not registered, though rke2-agent has run for 1h0m0s: it restarts") })

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,6 +24,9 @@ const (
 	appliedAnnotation = "cxha.io/applied" // digest of which fields were applied
 )
 
+// marks are the labels and annotations of cxha's own.
+var marks = []string{ClusterLabel, BlockAnnotation, KeepAnnotation, sharedAnnotation, appliedAnnotation, afterAnnotation, waitingAnnotation}
+
 // objectKind is one object of any kind, of a manifest block, of a kustomization, or of a block that expands to such.
 type objectKind struct{ *Provider }
 
@@ -33,18 +37,20 @@ func (objectKind) Type() providers.Type {
 		Doc: "An object in the cluster, applied by the API server itself with the field manager cxha: fields that the blueprint states are put right, " +
 			"others are left alone. Done means that the object is ready; what is taken out of the blueprint is removed.",
 		Object: cty.Object(map[string]cty.Type{
-			"id":      cty.String, // KIND[.GROUP]/[NAMESPACE/]NAME
-			"cluster": cty.String, // value of the mark; null: the object does not carry it
-			"block":   cty.String, // address of the block that it belongs to
-			"keep":    cty.Bool,   // it stays when its block leaves the blueprint
+			"id":      cty.String,           // KIND[.GROUP]/[NAMESPACE/]NAME
+			"cluster": cty.String,           // value of the mark; null: the object does not carry it
+			"block":   cty.String,           // address of the block that it belongs to
+			"keep":    cty.Bool,             // it stays when its block leaves the blueprint
+			"after":   cty.List(cty.String), // blocks that its block comes after; null: none
+			"unready": cty.Bool,             // true: a run changed it and did not see it ready, and it is not now; else null
 
-			// Content has the fields that the blueprint states, and those that were stated earlier. What is secret in it is marked.
+			// Content of a desired value has the fields that the blueprint states; of a live one the object's fields, without those that
+			// only others have set and that an apply leaves alone. Lists whose elements have keys are objects in live values:
+			// containers["name=web"]. What is secret is marked.
 			"content": cty.DynamicPseudoType,
-
-			// Blocked tells why the object must not be changed, such as that another tool owns it. Never desired.
-			"blocked": cty.String,
 		}),
-		Cost: 2,
+		RemoveLast: true,
+		Cost:       2,
 	}
 }
 
@@ -81,13 +87,14 @@ type facts struct {
 	cluster string // empty: null
 	block   string // empty: null
 	keep    bool
-	blocked string // empty: null
+	after   []string // sorted; empty: null
+	unready bool
 }
 
 func (f facts) value(content cty.Value) cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{
 		"id": cty.StringVal(f.id), "cluster": orAbsent(f.cluster), "block": orAbsent(f.block), "keep": cty.BoolVal(f.keep),
-		"content": content, "blocked": orAbsent(f.blocked),
+		"after": listOrAbsent(f.after), "unready": trueOrAbsent(f.unready), "content": content,
 	})
 }
 
@@ -98,10 +105,20 @@ func orAbsent(s string) cty.Value {
 	return cty.StringVal(s)
 }
 
+func trueOrAbsent(b bool) cty.Value {
+	if !b {
+		return cty.NullVal(cty.Bool)
+	}
+	return cty.True
+}
+
 // marksOf reads the marks of a live object.
 func marksOf(o *unstructured.Unstructured) facts {
 	notes := o.GetAnnotations()
-	return facts{id: identityOf(o).String(), cluster: o.GetLabels()[ClusterLabel], block: notes[BlockAnnotation], keep: notes[KeepAnnotation] == "true"}
+	return facts{
+		id: identityOf(o).String(), cluster: o.GetLabels()[ClusterLabel], block: notes[BlockAnnotation], keep: notes[KeepAnnotation] == "true",
+		after: strings.FieldsFunc(notes[afterAnnotation], isNewline), unready: notes[waitingAnnotation] == "true",
+	}
 }
 
 // objectOf returns the object of a value, without marks of any sort.
@@ -116,13 +133,10 @@ func objectOf(v cty.Value) (*unstructured.Unstructured, error) {
 // live is not used: objects are not part of the world, see Provider.observe.
 func (k objectKind) live(*world, cty.Value) cty.Value { return absent(k) }
 
-// Explain refuses what must not be changed, and says in words that an object joins the blueprint or moves in it.
+// Explain says in words that an object joins the blueprint or moves in it.
 func (k objectKind) Explain(c plans.Change) (plans.Reason, error) {
 	if c.Before.IsNull() || c.After.IsNull() {
 		return c.Reason, nil
-	}
-	if why := attr(c.Before, "blocked"); why != "" {
-		return c.Reason, fmt.Errorf("%s", why)
 	}
 	reason := c.Reason
 	var differ []string

@@ -18,17 +18,18 @@ import (
 
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/schema"
 )
 
 // Apply applies the object and waits until it is ready, or removes it and waits until it is gone; both for no longer than the
 // block's timeout.
 func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Change) (cty.Value, error) {
-	value := c.After
-	if value.IsNull() {
-		value = c.Before
-	}
-	if value.IsNull() {
-		return absent(k), nil
+	value := c.Desired
+	removed := value == cty.NilVal || value.IsNull()
+	if removed {
+		if value = c.Before; value == cty.NilVal || value.IsNull() {
+			return absent(k), nil
+		}
 	}
 	object, err := objectOf(value)
 	if err != nil {
@@ -39,16 +40,42 @@ func (k objectKind) Apply(ctx context.Context, s providers.Session, c plans.Chan
 		b := api.bundleOf(c.Addr.Block)
 		ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, fmt.Errorf("not done after %s", b.Timeout))
 		defer cancel()
-		w := &work{call: api, bundle: b, object: object, desired: c.After}
-		if c.After.IsNull() {
+		w := &work{call: api, bundle: b, object: object, stated: object.GetNamespace(), desired: c.Desired}
+		if removed {
+			w.desired = absent(k)
 			return absent(k), w.remove(ctx)
 		}
 		applied, err := w.put(ctx)
 		if err != nil {
 			return cty.NilVal, err
 		}
-		return c.After, w.awaitReady(ctx, applied)
+		ready, err := w.awaitReady(ctx, applied)
+		if err == nil {
+			ready, err = w.seenReady(ctx, ready)
+		}
+		if err != nil {
+			return cty.NilVal, err
+		}
+		if vanishes(object) {
+			if err := w.recordRun(ctx); err != nil {
+				return cty.NilVal, fmt.Errorf("%s: it ran, and that could not be kept in %s/%s: %w", title(object), systemNamespace, inventoryName, err)
+			}
+		}
+		return w.value(ready), nil
 	})
+}
+
+// value is what a probe says of an object that is as desired.
+func (w *work) value(o *unstructured.Unstructured) cty.Value {
+	wanted, _ := leave(w.object, o)
+	content, _ := compared(wanted, o, o)
+	if w.stated == "" {
+		unstructured.RemoveNestedField(content, "metadata", "namespace")
+	}
+	f := marksOf(o)
+	f.id = attr(w.desired, "id")
+	f.keep = f.keep && keeps(w.desired)
+	return f.value(contentValue(content, w.desired.GetAttr("content").HasMark(schema.Sensitive)))
 }
 
 // work is the change of one object.
@@ -56,6 +83,7 @@ type work struct {
 	call
 	bundle  bundle
 	object  *unstructured.Unstructured
+	stated  string    // namespace that the blueprint states; empty: none
 	desired cty.Value // null: to be removed
 	kind    servedKind
 
@@ -161,7 +189,11 @@ func (w *work) put(ctx context.Context) (applied *unstructured.Unstructured, err
 				return err
 			}
 		}
-		applied, err = applyTo(ctx, api, application{body: body(w.desired, w.object, shared), exists: live != nil})
+		wanted := w.object
+		if live != nil {
+			wanted, _ = leave(wanted, live)
+		}
+		applied, err = applyTo(ctx, api, application{body: waiting(body(w.desired, wanted, shared)), live: live})
 		return w.explain(err)
 	})
 	return applied, err
@@ -175,10 +207,11 @@ func (w *work) takes(live *unstructured.Unstructured) (shared bool, err error) {
 	if live.GroupVersionKind().GroupKind() == namespaces {
 		return true, nil
 	}
-	if states(w.object.Object, live.Object) {
+	wanted, _ := leave(w.object, live)
+	if equalFields(predicted(wanted, live).Object, cleaned(live)) {
 		return false, nil
 	}
-	return false, errors.New(foreign(w.object, live, w.cluster()))
+	return false, errors.New(foreign(wanted, live, w.cluster()))
 }
 
 // explain tells answers that pass from those that do not, and says what the latter mean.
@@ -194,12 +227,16 @@ func (w *work) explain(err error) error {
 		return &laterError{waits: "another change of it", err: err}
 	case apierrors.IsNotFound(err) && w.object.GetNamespace() != "":
 		return &laterError{waits: "the namespace " + w.object.GetNamespace() + ", or the definition of the kind", err: err}
-	case apierrors.IsInvalid(err):
-		return errors.New(unchangeable(w.object, err, hides(w.desired, w.object)))
-	case hides(w.desired, w.object) && !transient(err):
-		return fmt.Errorf("%s: the API server does not take it (%s); its answer is not shown, because it may hold what is secret", title(w.object), apierrors.ReasonForError(err))
 	case transient(err):
 		return err
+	case w.desired.IsNull(): // the answer is about its removal, and the object has nothing in it that it could tell
+		return fmt.Errorf("%s: the API server does not remove it: %s", title(w.object), brief(err))
+	case decided(err):
+		return fmt.Errorf("%s: %s", title(w.object), refusalText(err, hides(w.desired, w.object)))
+	case wrong(err):
+		return errors.New(unchangeable(w.object, err, hides(w.desired, w.object)))
+	case hides(w.desired, w.object):
+		return fmt.Errorf("%s: %s", title(w.object), refusalText(err, true))
 	}
 	return fmt.Errorf("%s: %w", title(w.object), err)
 }

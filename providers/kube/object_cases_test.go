@@ -151,7 +151,8 @@ func TestIntegrationImmutableFieldsAreRefusedInThePlan(t *testing.T) {
 	s.manifest("web", webIn("fixed"))
 	s.apply()
 	s.manifest("web", strings.ReplaceAll(webIn("fixed"), "app: web", "app: other"))
-	_, err := explain(t, s.p, s.plan()[`manifest.web/kube.object["Deployment.apps/fixed/web"]`])
+	s.plan()
+	err := s.refused[`manifest.web/kube.object["Deployment.apps/fixed/web"]`]
 	want := "Deployment fixed/web: what it has in spec.selector cannot be changed while it lives. Put back what was there, or delete it with `kubectl delete deployment.apps web -n fixed` and apply: it is made anew"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)

@@ -21,7 +21,8 @@ import (
 type bundle struct {
 	blueprint.Common
 	texts         []blueprint.Text
-	kustomization string // directory; empty: none
+	kustomization string   // directory; empty: none
+	before        []string // addresses of the blocks that it comes after, sorted
 }
 
 // bundlesOf returns the blueprint's bundles in the order of their addresses.
@@ -32,6 +33,9 @@ func bundlesOf(bp *blueprint.Blueprint) []bundle {
 	}
 	for _, k := range bp.Kustomizations {
 		bs = append(bs, bundle{Common: k.Common, kustomization: k.Path})
+	}
+	for i := range bs {
+		bs[i].before = blocksBefore(bp, &bs[i])
 	}
 	return bs
 }
@@ -67,7 +71,7 @@ func compileObjects(bp *blueprint.Blueprint) ([]providers.Resource, hcl.Diagnost
 		for _, a := range d.bundle.After {
 			edges = append(edges, providers.Edge{To: a, Range: d.bundle.Source.Block})
 		}
-		rs = append(rs, providers.Resource{Addr: d.addr(), Desired: d.desired(bp.Cluster.Name), After: edges, Range: d.bundle.Source.Block})
+		rs = append(rs, providers.Resource{Addr: d.addr(), Desired: d.desired(bp), After: edges, Range: d.bundle.Source.Block})
 	}
 	return rs, diags
 }
@@ -76,8 +80,11 @@ func (d declared) addr() schema.Addr {
 	return schema.Addr{Block: d.bundle.Addr, Type: typeObject, Key: identityOf(d.object).String()}
 }
 
-func (d declared) desired(cluster string) cty.Value {
-	f := facts{id: identityOf(d.object).String(), cluster: cluster, block: d.bundle.Addr.String(), keep: d.bundle.Keep}
+func (d declared) desired(bp *blueprint.Blueprint) cty.Value {
+	f := facts{
+		id: identityOf(d.object).String(), cluster: bp.Cluster.Name, block: d.bundle.Addr.String(), keep: d.bundle.Keep,
+		after: d.bundle.before,
+	}
 	return f.value(contentValue(d.object.Object, d.secret))
 }
 
@@ -142,11 +149,6 @@ func valid(ds []declared) ([]declared, hcl.Diagnostics) {
 		if err != nil {
 			diags = append(diags, problem(d.bundle.Source.Block, "Invalid object", fmt.Sprintf("An object in %s of %s cannot be applied: %v.", d.origin, d.bundle.Addr, err)))
 			continue
-		}
-		if _, ends, _ := unstructured.NestedFieldNoCopy(d.object.Object, "spec", "ttlSecondsAfterFinished"); ends && d.object.GetKind() == "Job" {
-			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Job that removes itself", Subject: d.bundle.Source.Block.Ptr(), Detail: fmt.Sprintf(
-				"%s of %s has spec.ttlSecondsAfterFinished: when it has ended and is gone, the next apply makes and runs it again. Leave that field out, so that the Job stays as the sign that it ran.",
-				title(d.object), d.bundle.Addr)})
 		}
 		good = append(good, d)
 	}

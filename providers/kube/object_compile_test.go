@@ -179,14 +179,6 @@ webhooks:
 	}
 }
 
-func TestCompileWarnsOfJobsThatRemoveThemselves(t *testing.T) {
-	t.Parallel()
-	_, diags := kube.New(kube.Options{}).Compile(withManifests("apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\nspec: {ttlSecondsAfterFinished: 60, template: {}}\n"))
-	if len(diags) != 1 || diags.HasErrors() || diags[0].Summary != "Job that removes itself" {
-		t.Errorf("diagnostics %v, want a warning", diags)
-	}
-}
-
 func TestCompileKustomization(t *testing.T) {
 	t.Parallel()
 	write := func(t *testing.T, files map[string]string) string {
@@ -228,8 +220,33 @@ func TestCompileKustomization(t *testing.T) {
 			files: map[string]string{"site/kustomization.yaml": "resources: [../base]\n", "base/kustomization.yml": "components: [github.com/example/base]\n"},
 			fails: "github.com/example/base",
 		},
-		"a chart":       {files: map[string]string{"site/kustomization.yaml": "helmCharts: [{name: x}]\n"}, fails: "use a helm_release block"},
-		"a bad file":    {files: map[string]string{"site/kustomization.yaml": "resources: [x.yaml]\n", "site/x.yaml": "a: ["}, fails: "cannot be built"},
+		"a chart":    {files: map[string]string{"site/kustomization.yaml": "helmCharts: [{name: x}]\n"}, fails: "use a helm_release block"},
+		"a bad file": {files: map[string]string{"site/kustomization.yaml": "resources: [x.yaml]\n", "site/x.yaml": "a: ["}, fails: "cannot be built"},
+		"a field twice": {
+			files: map[string]string{"site/kustomization.yaml": "namespace: a\nresources: [x.yaml]\nnamespace: b\n", "site/x.yaml": settings},
+			fails: `kustomization.yaml, line 3: "namespace" stands twice: it is in line 1 already`,
+		},
+		"a field twice in a resource": {
+			files: map[string]string{"site/kustomization.yaml": "resources: [x.yaml]\n", "site/x.yaml": settings + "---\n" + settings + "data: {}\n"},
+			fails: `x.yaml, line 10: "data" stands twice: it is in line 9 already`,
+		},
+		"a field twice in a base's patch": {
+			files: map[string]string{
+				"base/kustomization.yaml": "resources: [x.yaml]\npatches: [{path: p.yaml}]\n", "base/x.yaml": settings,
+				"base/p.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  b: c\n  b: d\n", "site/kustomization.yaml": "resources: [../base]\n",
+			},
+			fails: `p.yaml, line 7: "b" stands twice`,
+		},
+		"a field twice in a patch in place": {
+			files: map[string]string{
+				"site/kustomization.yaml": "resources: [x.yaml]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: settings}\n    data: {b: c, b: d}\n", "site/x.yaml": settings,
+			},
+			fails: `in a text of its kustomization, line 4: "b" stands twice`,
+		},
+		"a field twice in a generator's file": {
+			files: map[string]string{"site/kustomization.yaml": "configMapGenerator: [{name: made, files: [app=app.yaml]}]\n", "site/app.yaml": "a: 1\na: 2\n"},
+			fails: `app.yaml, line 2: "a" stands twice`,
+		},
 		"nothing there": {files: map[string]string{"other/x": ""}, fails: "has no kustomization.yaml"},
 	}
 	for name, test := range tests {
@@ -256,6 +273,61 @@ func TestCompileKustomization(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Null is absent everywhere.
+func TestCompileNullsAreAbsent(t *testing.T) {
+	t.Parallel()
+	with := `apiVersion: v1
+kind: Service
+metadata: {name: x, namespace: cx, labels: {a: , b: "1"}, annotations: , creationTimestamp: null}
+spec: {selector: , ports: [{port: 80, name: null}]}
+`
+	without := "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: cx, labels: {b: \"1\"}}\nspec: {ports: [{port: 80}]}\n"
+	var values []cty.Value
+	for _, text := range []string{with, without} {
+		rs, diags := kube.New(kube.Options{}).Compile(withManifests(text))
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		values = append(values, objectsOf(rs)[0].Desired)
+	}
+	if !values[0].RawEquals(values[1]) {
+		t.Errorf("with nulls %#v, without %#v", values[0], values[1])
+	}
+}
+
+// Large integers keep all digits.
+func TestCompileIntegersAreExact(t *testing.T) {
+	t.Parallel()
+	rs, diags := kube.New(kube.Options{}).Compile(withManifests("apiVersion: example.org/v1\nkind: Gadget\nmetadata: {name: x}\nspec: {serial: 1234567890123456789, least: -9223372036854775808}\n"))
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	spec := objectsOf(rs)[0].Desired.GetAttr("content").GetAttr("spec")
+	for name, want := range map[string]string{"serial": "1234567890123456789", "least": "-9223372036854775808"} {
+		if got := spec.GetAttr(name).AsBigFloat().Text('f', -1); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if !kube.RoundTrips(objectsOf(rs)[0].Desired) {
+		t.Error("what is applied is not what was read")
+	}
+}
+
+func FuzzNamesTwice(f *testing.F) {
+	for _, text := range []string{"a: 1\na: 2\n", "a: [{b: 1, b: 2}]\n", "a: 1\n---\na: 2\n", "&x a: *x\n? [a]\n: b\n", "<<: {a: 1}\na: 2\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		err := kube.NamesTwice([]byte(text))
+		if err != nil && !strings.Contains(err.Error(), "stands twice") {
+			t.Errorf("error %v", err)
+		}
+		if again := kube.NamesTwice([]byte("---\n" + text)); err != nil && again == nil && !strings.HasPrefix(text, "%") {
+			t.Errorf("%q: a document before it hides that %v", text, err)
+		}
+	})
 }
 
 func FuzzObjects(f *testing.F) {

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 )
@@ -48,14 +49,8 @@ func (w *work) delete(ctx context.Context, api dynamic.ResourceInterface, live *
 	if f.keep || live.GetAnnotations()[sharedAnnotation] == "true" {
 		return fmt.Errorf("%s: it is to be kept, as its annotations say; plan anew", title(live))
 	}
-	if live.GroupVersionKind().GroupKind() == namespaces {
-		found, err := w.holds(ctx, live.GetName())
-		if err != nil {
-			return err
-		}
-		if err := w.occupied(live, found); err != nil {
-			return err
-		}
+	if err := w.holdsNothing(ctx, live); err != nil {
+		return err
 	}
 	background, uid := metav1.DeletePropagationBackground, live.GetUID()
 	err := api.Delete(ctx, live.GetName(), metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}})
@@ -63,6 +58,54 @@ func (w *work) delete(ctx context.Context, api dynamic.ResourceInterface, live *
 		return nil
 	}
 	return w.explain(err)
+}
+
+// holdsNothing refuses to delete what takes others with it: a namespace what is in it, a definition the objects of its kind.
+func (w *work) holdsNothing(ctx context.Context, live *unstructured.Unstructured) error {
+	switch gk := live.GroupVersionKind().GroupKind(); {
+	case HoldsData(gk):
+		return fmt.Errorf("%s: it holds data, which cxha never removes; delete it with `%s` if nobody needs it", title(live), kubectl("delete", live))
+	case gk == namespaces:
+		found, err := w.holds(ctx, live.GetName())
+		if err != nil {
+			return err
+		}
+		return w.occupied(live, found)
+	case gk == definitions:
+		return w.unused(ctx, live)
+	}
+	return nil
+}
+
+// unused refuses to delete a definition while there are objects of its kind: somebody made one since the plan.
+func (w *work) unused(ctx context.Context, definition *unstructured.Unstructured) error {
+	v, err := w.readOf(ctx)
+	if err != nil {
+		return err
+	}
+	kinds, err := v.kinds(ctx)
+	if err != nil {
+		return err
+	}
+	kind, ok := kinds.defined(definition.GetName())
+	if !ok || !kind.listable {
+		return nil
+	}
+	client, err := metadata.NewForConfig(v.config)
+	if err != nil {
+		return err
+	}
+	list, err := client.Resource(kind.GroupVersionResource).List(ctx, metav1.ListOptions{Limit: 1})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	case len(list.Items) > 0:
+		o := &list.Items[0]
+		return fmt.Errorf("%s: there is still an object of its kind, %s/%s, which would go with it. Delete it if it is not needed, and apply again", title(definition), o.Namespace, o.Name)
+	}
+	return nil
 }
 
 // awaitGone waits until the object is gone.
@@ -147,7 +190,7 @@ var passing = []string{"Event", "Endpoints", "EndpointSlice", "Lease", "Controll
 
 func (h *held) add(kind string, o *metav1.PartialObjectMetadata, cluster string) {
 	switch {
-	case o.DeletionTimestamp != nil, len(o.OwnerReferences) > 0, o.Labels[ClusterLabel] == cluster && o.Annotations[KeepAnnotation] != "true":
+	case o.DeletionTimestamp != nil, len(o.OwnerReferences) > 0, o.Labels[ClusterLabel] == cluster && o.Annotations[KeepAnnotation] != "true" && !HoldsData(kschema.GroupKind{Kind: kind}):
 	case kind == "ConfigMap" && o.Name == "kube-root-ca.crt", kind == "ServiceAccount" && o.Name == "default":
 	case o.Annotations["meta.helm.sh/release-name"] != "", kind == "Secret" && o.Labels["owner"] == "helm":
 		h.released = append(h.released, kind+" "+o.Name)

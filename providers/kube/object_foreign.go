@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/expertflow/cxha/plans"
 )
 
 // foreign tells whose an object is that does not carry cxha's mark and differs from the blueprint, and what to do.
@@ -15,10 +17,10 @@ func foreign(wanted, live *unstructured.Unstructured, cluster string) string {
 	if who := ownerOf(live); who != "" {
 		return fmt.Sprintf("%s is there already, and %s owns it. Two owners would undo each other's work: take it out of the one or the other", title(live), who)
 	}
-	differs := differences("", wanted.Object, live.Object)
-	paths := make([]string, 0, len(differs))
-	for _, d := range differs {
-		paths = append(paths, d.path)
+	var paths []string
+	b, a := compared(wanted, live, predicted(wanted, live))
+	for _, d := range plans.Attrs(valueOf(b), valueOf(a)) {
+		paths = append(paths, d.Path)
 	}
 	return fmt.Sprintf("%s is there already, cxha did not make it, and it differs in %s. Delete it, make it equal, or hand it over with `%s` and plan again",
 		title(live), enumerate(paths, 5), kubectl("label", live, ClusterLabel+"="+cluster))

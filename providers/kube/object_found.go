@@ -3,6 +3,7 @@ package kube
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ var usual = []kschema.GroupKind{
 // found returns the objects with the mark that are not in the blueprint: one list per kind, of metadata only where no list of
 // the kind is needed anyway. A kind that cannot be listed, such as one whose conversion webhook is down, is left for the next time:
 // what cannot be listed cannot be removed either.
-func (o *observer) found(ctx context.Context) ([]leaving, error) {
+func (o *observer) found(ctx context.Context) ([]leaving, []string, error) {
 	wanted, full := o.desired()
 	kinds := slices.Concat(usual, o.world.hints)
 	for gk := range full {
@@ -48,7 +49,7 @@ func (o *observer) found(ctx context.Context) ([]leaving, error) {
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var gone []*unstructured.Unstructured
 	for _, object := range slices.Concat(lists...) {
@@ -56,7 +57,8 @@ func (o *observer) found(ctx context.Context) ([]leaving, error) {
 			gone = append(gone, object)
 		}
 	}
-	return o.removals(gone), nil
+	gone, notes, err := o.staying(ctx, gone)
+	return o.removals(gone), notes, err
 }
 
 // desired returns the objects of the blueprint, and the kinds of them, which are listed in full.
@@ -118,6 +120,7 @@ func (o *observer) removes(object *unstructured.Unstructured) bool {
 type leaving struct {
 	resource providers.Resource
 	value    cty.Value
+	after    []schema.BlockAddr // as the object remembers
 }
 
 // removals are the objects' removals, in the reverse order of creation.
@@ -149,13 +152,34 @@ func (o *observer) removals(gone []*unstructured.Unstructured) []leaving {
 		case !slices.Contains(webhooks, gk):
 			before = hooks
 		}
-		r := providers.Resource{Addr: removalAddr(object), Desired: cty.NullVal(objectKind{}.Type().Object), Range: at}
+		r := providers.Resource{Addr: removalAddr(object), Desired: cty.NullVal(objectKind{}.Type().Object), Range: at, Successor: o.successor(object)}
 		for _, a := range before {
 			r.After = append(r.After, providers.Edge{To: a, Range: at})
 		}
-		ls = append(ls, leaving{resource: r, value: removalValue(object)})
+		ls = append(ls, leaving{resource: r, value: removalValue(object), after: marksOf(object).comesAfter()})
 	}
 	return ls
+}
+
+// generated is the name that kustomize gives to a generated ConfigMap or Secret: ten letters and digits of its content's hash follow
+// its own (kustomize, api/hasher).
+var generated = regexp.MustCompile(`^(.+)-[2456789bcdfghkmt]{10}$`)
+
+// successor returns the next version of an object that a kustomization's generator made; the zero address: there is none.
+func (o *observer) successor(object *unstructured.Unstructured) schema.Addr {
+	old := removalAddr(object)
+	base := generated.FindStringSubmatch(object.GetName())
+	if base == nil || old.Block.Type != "kustomization" || !slices.Contains([]string{"ConfigMap", "Secret"}, object.GetKind()) {
+		return schema.Addr{}
+	}
+	prefix := strings.TrimSuffix(old.Key, object.GetName())
+	for _, r := range o.resources {
+		name, ok := strings.CutPrefix(r.Addr.Key, prefix)
+		if now := generated.FindStringSubmatch(name); ok && r.Addr.Block == old.Block && now != nil && now[1] == base[1] {
+			return r.Addr
+		}
+	}
+	return schema.Addr{}
 }
 
 func removalAddr(object *unstructured.Unstructured) schema.Addr {

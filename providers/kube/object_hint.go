@@ -89,16 +89,16 @@ func (c *conn) hint(ctx context.Context, client *kubernetes.Clientset, kind ksch
 	if written {
 		return nil
 	}
-	if err := writeHint(ctx, client, hintPrefix+kind.String()); err != nil {
+	if err := writeHint(ctx, client, hintPrefix+kind.String(), ""); err != nil {
 		return err
 	}
 	c.rememberHints([]kschema.GroupKind{kind})
 	return nil
 }
 
-// writeHint adds a key to the inventory, which is made where there is none. Somebody else may make it at the same time.
-func writeHint(ctx context.Context, client *kubernetes.Clientset, key string) error {
-	data := mergePatch(map[string]any{"data": map[string]any{key: ""}})
+// writeHint sets a key of the inventory, which is made where there is none. Somebody else may make it at the same time.
+func writeHint(ctx context.Context, client *kubernetes.Clientset, key, text string) error {
+	data := mergePatch(map[string]any{"data": map[string]any{key: text}})
 	maps := client.CoreV1().ConfigMaps(systemNamespace)
 	patch := func() error {
 		_, err := maps.Patch(ctx, inventoryName, types.MergePatchType, data, metav1.PatchOptions{FieldManager: FieldManager})
@@ -110,7 +110,7 @@ func writeHint(ctx context.Context, client *kubernetes.Clientset, key string) er
 	}
 	_, err = maps.Create(ctx, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: inventoryName, Labels: map[string]string{"app.kubernetes.io/managed-by": FieldManager}},
-		Data:       map[string]string{key: ""},
+		Data:       map[string]string{key: text},
 	}, metav1.CreateOptions{FieldManager: FieldManager})
 	switch {
 	case apierrors.IsAlreadyExists(err):

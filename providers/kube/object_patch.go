@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
@@ -75,6 +73,9 @@ func body(desired cty.Value, o *unstructured.Unstructured, shared bool) *unstruc
 	if shared {
 		notes[sharedAnnotation] = "true"
 	}
+	if after := texts(desired.GetAttr("after")); len(after) > 0 {
+		notes[afterAnnotation] = strings.Join(after, "\n")
+	}
 	o.SetLabels(labels)
 	o.SetAnnotations(notes)
 	return o
@@ -99,68 +100,7 @@ func (o *observer) dryRun(ctx context.Context, c comparison) (*unstructured.Unst
 		return nil, err
 	}
 	shared := c.live.GetAnnotations()[sharedAnnotation] == "true"
-	return applyTo(ctx, api, application{body: body(c.resource.Desired, c.wanted, shared), exists: true, dryRun: []string{metav1.DryRunAll}})
-}
-
-// application is an object that is to be applied.
-type application struct {
-	body   *unstructured.Unstructured
-	exists bool // it is there, and cxha's
-	dryRun []string
-}
-
-// applyTo applies an object by server-side apply. Where somebody changed that by which the elements of a list are told apart, such as
-// the port of a Service's port, the API server would put the stated element beside the other, and refuse two that get into each
-// other's way: then the lists are written whole.
-func applyTo(ctx context.Context, api dynamic.ResourceInterface, a application) (*unstructured.Unstructured, error) {
-	apply := func() (*unstructured.Unstructured, error) {
-		return api.Apply(ctx, a.body.GetName(), a.body, metav1.ApplyOptions{FieldManager: FieldManager, Force: true, DryRun: a.dryRun})
-	}
-	applied, err := apply()
-	if !apierrors.IsInvalid(err) || !a.exists {
-		return applied, err
-	}
-	whole, patchErr := api.Patch(ctx, a.body.GetName(), types.MergePatchType, mergePatch(a.body.Object), metav1.PatchOptions{FieldManager: FieldManager, DryRun: a.dryRun})
-	switch {
-	case apierrors.IsInvalid(patchErr):
-		return nil, err
-	case patchErr != nil || len(a.dryRun) > 0:
-		return whole, patchErr
-	}
-	return apply()
-}
-
-// unchangeable tells which fields the API server does not take, in one sentence and what to do.
-func unchangeable(o *unstructured.Unstructured, err error, secret bool) string {
-	var fields []string
-	immutable := false
-	for _, c := range causesOf(err) {
-		switch {
-		case strings.Contains(c.Message, "immutable"), strings.Contains(c.Message, "may not change"), strings.Contains(c.Message, "are forbidden"):
-			immutable = true
-			fields = append(fields, c.Field)
-		case secret:
-			fields = append(fields, c.Field)
-		default:
-			fields = append(fields, c.Field+": "+c.Message)
-		}
-	}
-	what := strings.Join(fields, ", ")
-	if what == "" && !secret {
-		what = err.Error()
-	}
-	if !immutable {
-		return fmt.Sprintf("the API server does not take %s as the blueprint has it: %s", title(o), what)
-	}
-	return fmt.Sprintf("%s: what it has in %s cannot be changed while it lives. Put back what was there, or delete it with `%s` and apply: it is made anew", title(o), what, kubectl("delete", o))
-}
-
-func causesOf(err error) []metav1.StatusCause {
-	status, ok := err.(apierrors.APIStatus)
-	if !ok || status.Status().Details == nil {
-		return nil
-	}
-	return status.Status().Details.Causes
+	return applyTo(ctx, api, application{body: body(c.resource.Desired, c.wanted, shared), live: c.live, dryRun: []string{metav1.DryRunAll}})
 }
 
 // kubectl is a command about an object.

@@ -2,14 +2,15 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/expertflow/cxha/internal/crash"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
@@ -32,6 +33,7 @@ type observer struct {
 	view    *view
 	catalog *catalog
 	defined map[kschema.GroupKind]schema.Addr // by the blueprint's own definitions
+	made    map[string]bool                   // namespaces that the blueprint makes
 }
 
 // mayHaveObjects reports whether there may be objects of cxha's in a cluster whose blueprint has none: the inventory says so, or
@@ -54,16 +56,20 @@ func mayHaveObjects(w *world, bp *blueprint.Blueprint) bool {
 // observeObjects adds the live values of objects, and those with the mark that are not in the blueprint.
 func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, obs *providers.Observation) error {
 	c.rememberHints(what.world.hints)
-	o := &observer{observing: what, conn: c, defined: map[kschema.GroupKind]schema.Addr{}}
+	o := &observer{observing: what, conn: c, defined: map[kschema.GroupKind]schema.Addr{}, made: namespacesOf(what.bp)}
 	for _, r := range what.resources {
 		if d, err := objectOf(r.Desired); err == nil { // one tells of errors
 			if kind, ok := definedKind(d); ok {
 				o.defined[kind] = r.Addr
 			}
+			if d.GroupVersionKind().GroupKind() == namespaces {
+				o.made[d.GetName()] = true
+			}
 		}
 	}
 	live := make([]providers.Live, len(what.resources))
 	var gone []leaving
+	var notes []string
 	err := p.within(ctx, func(ctx context.Context) (err error) {
 		if o.view, err = c.readOf(ctx); err != nil {
 			return err
@@ -72,7 +78,7 @@ func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, 
 			return err
 		}
 		var g errgroup.Group
-		g.Go(func() (err error) { gone, err = o.found(ctx); return err })
+		g.Go(func() (err error) { gone, notes, err = o.found(ctx); return err })
 		g.Go(func() error { return o.all(ctx, live) })
 		return g.Wait()
 	})
@@ -88,9 +94,10 @@ func (p *Provider) observeObjects(ctx context.Context, c *conn, what observing, 
 	if err != nil {
 		return nil
 	}
+	obs.Notes = append(obs.Notes, notes...)
 	for _, l := range gone {
 		obs.Found = append(obs.Found, l.resource)
-		obs.Live[l.resource.Addr] = providers.Live{Value: l.value}
+		obs.Live[l.resource.Addr] = providers.Live{Value: l.value, After: l.after}
 	}
 	return nil
 }
@@ -101,7 +108,11 @@ func (o *observer) all(ctx context.Context, live []providers.Live) error {
 	g.SetLimit(dryRuns)
 	for i, r := range o.resources {
 		g.Go(func() error {
-			v, err := o.one(ctx, r)
+			var v providers.Live
+			err := crash.Call(func() (err error) {
+				v, err = o.one(ctx, r)
+				return err
+			})
 			switch {
 			case err == nil:
 				live[i] = v
@@ -132,17 +143,13 @@ func (o *observer) one(ctx context.Context, r providers.Resource) (providers.Liv
 		return providers.Live{}, err
 	}
 	live := all[nameOf(wanted)]
-	if live == nil || live.GetDeletionTimestamp() != nil { // what is on its way out is made anew when it is gone
+	if live == nil {
+		return o.creation(ctx, comparison{resource: r, kind: kind, wanted: wanted, stated: stated}, all)
+	}
+	if live.GetDeletionTimestamp() != nil { // what is on its way out is made anew when it is gone
 		return providers.Live{Value: absent(objectKind{})}, nil
 	}
-	f, content, err := o.compare(ctx, comparison{resource: r, kind: kind, wanted: wanted, live: live})
-	if err != nil {
-		return providers.Live{}, err
-	}
-	if meta, ok := content["metadata"].(map[string]any); ok && stated == "" {
-		delete(meta, "namespace") // as the blueprint has it
-	}
-	return providers.Live{Value: f.value(contentValue(content, r.Desired.GetAttr("content").HasMark(schema.Sensitive)))}, nil
+	return o.compare(ctx, comparison{resource: r, kind: kind, wanted: wanted, live: live, stated: stated})
 }
 
 // place gives an object the namespace that could not be known without the API.
@@ -175,39 +182,84 @@ type comparison struct {
 	resource     providers.Resource
 	kind         servedKind
 	wanted, live *unstructured.Unstructured
+	stated       string // namespace that the blueprint states; empty: none
 }
 
-// compare returns the live value's attributes, with the desired content where an apply would change nothing. The API server is
-// asked only where this cannot be seen from the objects.
-func (o *observer) compare(ctx context.Context, c comparison) (facts, map[string]any, error) {
-	f := marksOf(c.live)
-	f.id = attr(c.resource.Desired, "id")
-	kept := f.keep
-	f.keep = kept && keeps(c.resource.Desired) // who else wants it to be kept may
-	holds := states(c.wanted.Object, c.live.Object)
-	if f.cluster != o.bp.Cluster.Name {
-		f.cluster = ""
-		if c.wanted.GroupVersionKind().GroupKind() == namespaces || holds {
-			return f, beside(c.wanted.Object, c.live.Object).(map[string]any), nil
-		}
-		f.blocked = foreign(c.wanted, c.live, o.bp.Cluster.Name)
-		return f, beside(c.wanted.Object, c.live.Object).(map[string]any), nil
+// compare returns what is live and what an apply would make of it. The API server is asked only where fields, or what was applied
+// last, differ from the blueprint.
+func (o *observer) compare(ctx context.Context, c comparison) (providers.Live, error) {
+	full := c.wanted
+	secret := hides(c.resource.Desired, full)
+	wanted, left := leave(full, c.live)
+	c.wanted = wanted
+	l := providers.Live{Uses: Uses(c.live), After: marksOf(c.live).comesAfter()}
+	for _, f := range left {
+		l.Notes = append(l.Notes, leftNote(full, f, secret))
 	}
-	if holds && c.live.GetAnnotations()[appliedAnnotation] == shapeDigest(c.resource.Desired) {
-		return f, c.wanted.Object, nil
-	}
-	dry, err := o.dryRun(ctx, c)
+	was := marksOf(c.live)
+	ours := was.cluster == o.bp.Cluster.Name
+	next := predicted(wanted, c.live)
+	holds := equalFields(next.Object, cleaned(c.live))
+	dropsKeep := false
 	switch {
-	case err == nil:
-		f.keep = f.keep || kept && !marksOf(dry).keep
-		return f, mergedMap(c.wanted.Object, cleaned(dry), cleaned(c.live)), nil
-	case transient(err):
-		return f, nil, err
-	case apierrors.IsInvalid(err) && !holds:
-		f.blocked = unchangeable(c.wanted, err, hides(c.resource.Desired, c.wanted))
+	case ours && holds && c.live.GetAnnotations()[appliedAnnotation] == shapeDigest(c.resource.Desired) && statesAll(full.Object, appliedBy(c.live)):
+		next = c.live
+	case !ours && !holds && full.GroupVersionKind().GroupKind() != namespaces:
+		l.Refuse = errors.New(foreign(wanted, c.live, o.bp.Cluster.Name))
+	default:
+		dry, err := o.dryRun(ctx, c)
+		switch {
+		case err == nil:
+			next, dropsKeep = dry, was.keep && !marksOf(dry).keep
+		case transient(err):
+			return l, err
+		default:
+			l.Refuse, l.Deferred = o.refusal(c, err)
+		}
 	}
-	// What cannot be tried, such as behind a webhook that does not answer, is compared as well as it can be seen.
-	return f, beside(c.wanted.Object, c.live.Object).(map[string]any), nil
+	l.Notes = append(l.Notes, jobNote(c.live)...)
+	o.values(&l, c, next, dropsKeep)
+	return l, nil
+}
+
+// values fills in what is live and what will be.
+func (o *observer) values(l *providers.Live, c comparison, next *unstructured.Unstructured, dropsKeep bool) {
+	before, after := compared(c.wanted, c.live, next)
+	if c.stated == "" {
+		unstructured.RemoveNestedField(before, "metadata", "namespace") // as the blueprint has it
+		unstructured.RemoveNestedField(after, "metadata", "namespace")
+	}
+	d := c.resource.Desired
+	was := marksOf(c.live)
+	was.id = attr(d, "id")
+	was.keep = was.keep && (keeps(d) || dropsKeep) // who else wants it to be kept may
+	if was.cluster != o.bp.Cluster.Name {
+		was.cluster = ""
+	}
+	was.unready = was.unready && !settled(c.live)
+	is := facts{id: was.id, cluster: o.bp.Cluster.Name, block: attr(d, "block"), keep: keeps(d), after: texts(d.GetAttr("after"))}
+	whole := d.GetAttr("content").HasMark(schema.Sensitive)
+	l.Value = was.value(contentValue(before, whole))
+	l.Result = is.value(contentValue(after, whole))
+}
+
+// predicted is what an apply makes of a live object as far as that can be seen without the API server.
+func predicted(wanted, live *unstructured.Unstructured) *unstructured.Unstructured {
+	next := &unstructured.Unstructured{Object: cleaned(live)}
+	if made, ok := overlay(wanted.Object, next.Object, root(live)).(map[string]any); ok {
+		next.Object = made
+	}
+	return next
+}
+
+// appliedBy are the fields that cxha applied to an object last.
+func appliedBy(o *unstructured.Unstructured) owned {
+	for _, m := range managersOf(o) {
+		if m.name == FieldManager && m.applied && m.subresource == "" {
+			return m.fields
+		}
+	}
+	return owned{}
 }
 
 // cleaned are an object's fields without those that the API server and cxha write for themselves.

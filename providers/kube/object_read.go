@@ -87,8 +87,9 @@ func flatten(content map[string]any) ([]*unstructured.Unstructured, error) {
 	return found, nil
 }
 
-// check returns what makes an object one that cannot be applied.
+// check drops nulls, which say nothing, and returns what makes an object one that cannot be applied.
 func check(o *unstructured.Unstructured) error {
+	dropNulls(o.Object)
 	meta, hasMeta := o.Object["metadata"].(map[string]any)
 	name, _ := meta["name"].(string)
 	ns, isText := meta["namespace"].(string)
@@ -126,10 +127,11 @@ func clean(o *unstructured.Unstructured) {
 	for _, field := range ownMetadata {
 		unstructured.RemoveNestedField(o.Object, "metadata", field)
 	}
-	unstructured.RemoveNestedField(o.Object, "metadata", "labels", ClusterLabel)
-	for _, name := range []string{BlockAnnotation, KeepAnnotation, sharedAnnotation, appliedAnnotation, lastApplied} {
+	for _, name := range marks {
+		unstructured.RemoveNestedField(o.Object, "metadata", "labels", name)
 		unstructured.RemoveNestedField(o.Object, "metadata", "annotations", name)
 	}
+	unstructured.RemoveNestedField(o.Object, "metadata", "annotations", lastApplied)
 	dropNulls(o.Object)
 	if gk := o.GroupVersionKind().GroupKind(); gk == definitions || slices.Contains(webhooks, gk) {
 		dropPlaceholders(o.Object)
@@ -192,7 +194,60 @@ func canonical(o *unstructured.Unstructured) error {
 		return err
 	}
 	o.Object = restrict(o.Object, typed).(map[string]any)
+	withoutRollingUpdate(o)
 	return nil
+}
+
+// withoutRollingUpdate states that a workload which is not updated step by step has no settings for that. Else those that the API
+// server filled in while it was would stay, and it refuses them.
+func withoutRollingUpdate(o *unstructured.Unstructured) {
+	if o.GroupVersionKind().Group != "apps" {
+		return
+	}
+	for _, field := range []string{"strategy", "updateStrategy"} {
+		strategy, ok, _ := unstructured.NestedMap(o.Object, "spec", field)
+		typ, _ := strategy["type"].(string)
+		if _, stated := strategy["rollingUpdate"]; ok && !stated && typ != "" && typ != "RollingUpdate" {
+			strategy["rollingUpdate"] = nil
+			o.Object["spec"].(map[string]any)[field] = strategy
+		}
+	}
+}
+
+// restrict returns raw with the values that the same fields have in typed, where they are there: fields that only typed has,
+// such as zero values that Go writes out, are not stated.
+func restrict(raw, typed any) any {
+	switch raw := raw.(type) {
+	case map[string]any:
+		from, ok := typed.(map[string]any)
+		if !ok {
+			return raw
+		}
+		out := make(map[string]any, len(raw))
+		for k, v := range raw {
+			if t, ok := from[k]; ok {
+				v = restrict(v, t)
+			}
+			out[k] = v
+		}
+		return out
+	case []any:
+		from, ok := typed.([]any)
+		if !ok || len(from) != len(raw) {
+			return raw
+		}
+		out := make([]any, len(raw))
+		for i := range raw {
+			out[i] = restrict(raw[i], from[i])
+		}
+		return out
+	case nil:
+		return nil
+	}
+	if typed == nil {
+		return raw
+	}
+	return typed
 }
 
 // roundTrip returns an object as its Go type writes it; nil where there is none.

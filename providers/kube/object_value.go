@@ -67,6 +67,8 @@ func valueOf(v any) cty.Value {
 		return cty.NumberIntVal(v)
 	case float64:
 		return cty.NumberFloatVal(v)
+	case undecided:
+		return cty.DynamicVal
 	default:
 		return cty.NullVal(cty.DynamicPseudoType)
 	}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,26 +15,34 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// awaitReady waits until the object is what it was applied to be. applied is what the API server answered.
-func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) error {
+// awaitReady waits until the object is what it was applied to be, and returns it. applied is what the API server answered.
+func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Steps: 1000, Cap: 2 * time.Second}
 	for {
 		missing, err := w.missing(ctx, applied)
 		if err != nil || missing == "" {
-			return err
+			return applied, err
 		}
 		w.tell(missing)
 		if pause(ctx, backoff.Step()) != nil {
-			return w.notReady(ctx, applied, missing)
+			return nil, w.notReady(ctx, applied, missing)
 		}
 		if applied, err = w.fresh(ctx, applied); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
 
-// missing tells what an object still waits for; empty: it is ready.
+// missing tells what an object still waits for; empty: it is ready. What kstatus does not look at closely is looked at here: it calls
+// a Job that runs current, and a workload whose pods are replaced only when somebody deletes them.
 func (w *work) missing(ctx context.Context, o *unstructured.Unstructured) (string, error) {
+	switch {
+	case isJob(o):
+		text, err := jobMissing(o)
+		return text, w.withPods(ctx, o, err)
+	case updatedByHand(o):
+		return podsMissing(o), nil
+	}
 	result, err := status.Compute(o)
 	if err != nil {
 		return "", fmt.Errorf("%s: its status cannot be read: %w", title(o), err)
@@ -42,7 +51,7 @@ func (w *work) missing(ctx context.Context, o *unstructured.Unstructured) (strin
 	case status.CurrentStatus:
 		return "", nil
 	case status.FailedStatus:
-		if o.GetKind() == "Job" || o.GroupVersionKind().GroupKind() == definitions {
+		if o.GroupVersionKind().GroupKind() == definitions {
 			return "", fmt.Errorf("%s: failed: %s", title(o), result.Message)
 		}
 	}
@@ -54,6 +63,31 @@ func (w *work) missing(ctx context.Context, o *unstructured.Unstructured) (strin
 		text = string(result.Status)
 	}
 	return text, nil
+}
+
+// updatedByHand reports whether the pods of a workload are replaced only when somebody deletes them.
+func updatedByHand(o *unstructured.Unstructured) bool {
+	typ, _, _ := unstructured.NestedString(o.Object, "spec", "updateStrategy", "type")
+	return o.GroupVersionKind().Group == "apps" && typ == "OnDelete"
+}
+
+// podsMissing tells which pods of a DaemonSet or StatefulSet are not ready, of whatever version they are.
+func podsMissing(o *unstructured.Unstructured) string {
+	number := func(path ...string) int64 {
+		n, _, _ := unstructured.NestedInt64(o.Object, path...)
+		return n
+	}
+	if number("status", "observedGeneration") < o.GetGeneration() {
+		return "its controller has not seen it yet"
+	}
+	want, ready := number("spec", "replicas"), number("status", "readyReplicas")
+	if o.GetKind() == "DaemonSet" {
+		want, ready = number("status", "desiredNumberScheduled"), number("status", "numberReady")
+	}
+	if ready < want {
+		return fmt.Sprintf("ready: %d of %d", ready, want)
+	}
+	return ""
 }
 
 // bindsLater reports whether a claim is bound only when a pod uses it: then it is as ready as it can be.
@@ -83,6 +117,8 @@ func (w *work) fresh(ctx context.Context, was *unstructured.Unstructured) (*unst
 	switch {
 	case err == nil:
 		return now, nil
+	case apierrors.IsNotFound(err) && vanishes(w.object):
+		return w.last(ctx, was)
 	case apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("%s: somebody deleted it while cxha waited for it to be ready", title(w.object))
 	case transient(err) || ctx.Err() != nil:
@@ -91,9 +127,32 @@ func (w *work) fresh(ctx context.Context, was *unstructured.Unstructured) (*unst
 	return nil, fmt.Errorf("%s: %w", title(w.object), err)
 }
 
+// last is a Job that has removed itself, as it was then.
+func (w *work) last(ctx context.Context, was *unstructured.Unstructured) (last *unstructured.Unstructured, err error) {
+	err = w.attemptObject(ctx, func(ctx context.Context, api dynamic.ResourceInterface) (err error) {
+		last, err = lastState(ctx, api, was)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: it is gone, and how it ended cannot be seen: %w", title(was), err)
+	}
+	if missing, err := jobMissing(last); err != nil || missing != "" {
+		return nil, errors.Join(err, fmt.Errorf("%s: somebody deleted it before it ended", title(was)))
+	}
+	return last, nil
+}
+
 // notReady is the error of a wait that took too long, with what the object's pods tell.
 func (w *work) notReady(ctx context.Context, o *unstructured.Unstructured, missing string) error {
 	err := fmt.Errorf("%s: %w; %s", title(o), context.Cause(ctx), missing)
+	return w.withPods(ctx, o, err)
+}
+
+// withPods adds to an error what the object's pods tell.
+func (w *work) withPods(ctx context.Context, o *unstructured.Unstructured, err error) error {
+	if err == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.ProbeTimeout)
 	defer cancel()
 	reasons := w.podReasons(ctx, o)

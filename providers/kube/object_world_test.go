@@ -34,6 +34,9 @@ type site struct {
 	p     *kube.Provider
 	s     *session
 	calls *counter
+
+	refused map[string]error    // by the last plan
+	notes   map[string][]string // of the last plan
 }
 
 func newSite(t *testing.T, name string) *site {
@@ -81,11 +84,15 @@ func (s *site) plan() planned {
 	s.t.Helper()
 	obs := probe(s.t, s.p, s.s, s.bp)
 	result := planned{}
+	s.refused, s.notes = map[string]error{}, map[string][]string{}
 	for _, r := range append(compile(s.t, s.p, s.bp), obs.Found...) {
 		if r.Addr.Type != "kube.object" {
 			continue
 		}
 		live := obs.Live[r.Addr]
+		if len(live.Notes) > 0 {
+			s.notes[r.Addr.String()] = live.Notes
+		}
 		if live.Unknown != "" {
 			text := live.Unknown
 			if live.Deferred {
@@ -95,11 +102,17 @@ func (s *site) plan() planned {
 			continue
 		}
 		d, err := plans.Diff(r.Desired, live.Value, plans.DiffOptions{})
+		if live.Result != cty.NilVal {
+			d, err = plans.Between(live.Value, live.Result, plans.DiffOptions{})
+		}
 		if err != nil {
 			s.t.Fatalf("diff of %s: %v", r.Addr, err)
 		}
 		if d.Action != plans.NoOp {
-			result[r.Addr.String()] = plans.Change{Addr: r.Addr, Action: d.Action, Before: live.Value, After: d.After}
+			result[r.Addr.String()] = plans.Change{Addr: r.Addr, Action: d.Action, Before: live.Value, After: d.After, Desired: r.Desired}
+			if live.Refuse != nil {
+				s.refused[r.Addr.String()] = live.Refuse
+			}
 		}
 	}
 	return result
@@ -193,6 +206,21 @@ func namespace(t *testing.T, c *kubernetes.Clientset, name string) {
 // test/broken never become ready.
 func playDeployments(t *testing.T, c *kubernetes.Clientset) {
 	t.Helper()
+	play(t, func(ctx context.Context) { makeReady(ctx, t, c) })
+}
+
+// playWorkloads does so for StatefulSets and DaemonSets as well.
+func playWorkloads(t *testing.T, c *kubernetes.Clientset) {
+	t.Helper()
+	play(t, func(ctx context.Context) {
+		makeReady(ctx, t, c)
+		makeSetsReady(ctx, t, c)
+	})
+}
+
+// play runs a part of a controller again and again until the test ends.
+func play(t *testing.T, step func(context.Context)) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	t.Cleanup(func() { cancel(); <-ended })
@@ -200,7 +228,7 @@ func playDeployments(t *testing.T, c *kubernetes.Clientset) {
 		defer close(ended)
 		for ctx.Err() == nil {
 			err := providertest.Poll(ctx, func() error {
-				makeReady(ctx, t, c)
+				step(ctx)
 				return errors.New("go on")
 			})
 			if err != nil && ctx.Err() == nil {
@@ -231,6 +259,42 @@ func makeReady(ctx context.Context, t *testing.T, c *kubernetes.Clientset) {
 		_, err := c.AppsV1().Deployments(d.Namespace).UpdateStatus(ctx, d, metav1.UpdateOptions{FieldManager: "deployment-controller"})
 		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
 			t.Errorf("status of deployment %s: %v", d.Name, err)
+		}
+	}
+}
+
+func makeSetsReady(ctx context.Context, t *testing.T, c *kubernetes.Clientset) {
+	sets, err1 := c.AppsV1().StatefulSets("").List(ctx, metav1.ListOptions{})
+	daemons, err2 := c.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{})
+	if err := errors.Join(err1, err2); err != nil {
+		if ctx.Err() == nil {
+			t.Error(err)
+		}
+		return
+	}
+	var errs []error
+	for i := range sets.Items {
+		s := &sets.Items[i]
+		if s.Status.ObservedGeneration == s.Generation {
+			continue
+		}
+		n := *s.Spec.Replicas
+		s.Status = appsv1.StatefulSetStatus{ObservedGeneration: s.Generation, Replicas: n, UpdatedReplicas: n, CurrentReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
+		_, err := c.AppsV1().StatefulSets(s.Namespace).UpdateStatus(ctx, s, metav1.UpdateOptions{FieldManager: "statefulset-controller"})
+		errs = append(errs, err)
+	}
+	for i := range daemons.Items {
+		d := &daemons.Items[i]
+		if d.Status.ObservedGeneration == d.Generation {
+			continue
+		}
+		d.Status = appsv1.DaemonSetStatus{ObservedGeneration: d.Generation, DesiredNumberScheduled: 1, CurrentNumberScheduled: 1, UpdatedNumberScheduled: 1, NumberReady: 1, NumberAvailable: 1}
+		_, err := c.AppsV1().DaemonSets(d.Namespace).UpdateStatus(ctx, d, metav1.UpdateOptions{FieldManager: "daemonset-controller"})
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
+		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
+			t.Error(err)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
@@ -22,6 +21,7 @@ type world struct {
 	nodes     map[string]*corev1.Node
 	inventory map[string]entry        // nil: there is no ConfigMap
 	hints     []kschema.GroupKind     // kinds of which cxha applied objects, as the inventory remembers them
+	ran       map[string]string       // Jobs that ran and removed themselves, as the inventory remembers them
 	pods      map[string][]corev1.Pod // of the nodes whose pods were asked for
 }
 
@@ -112,7 +112,7 @@ func look(ctx context.Context, client *kubernetes.Clientset, bp *blueprint.Bluep
 	}
 	var pods []corev1.Pod
 	err = together(
-		func() (err error) { w.inventory, w.hints, err = getInventory(ctx, client); return err },
+		func() error { return w.readInventory(ctx, client) },
 		func() (err error) {
 			if isolated != "" {
 				pods, err = listPods(ctx, client, isolated)
@@ -160,13 +160,12 @@ func listNodes(ctx context.Context, client *kubernetes.Clientset) (map[string]*c
 	return nodes, nil
 }
 
-func getInventory(ctx context.Context, client *kubernetes.Clientset) (map[string]entry, []kschema.GroupKind, error) {
+// readInventory reads what the inventory remembers.
+func (w *world) readInventory(ctx context.Context, client *kubernetes.Clientset) error {
 	cm, err := client.CoreV1().ConfigMaps(systemNamespace).Get(ctx, inventoryName, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil, nil
-	}
 	if err != nil {
-		return nil, nil, err
+		return ignoreNotFound(err)
 	}
-	return readInventory(cm.Data), readHints(cm.Data), nil
+	w.inventory, w.hints, w.ran = readInventory(cm.Data), readHints(cm.Data), readRan(cm.Data)
+	return nil
 }

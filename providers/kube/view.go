@@ -11,6 +11,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+
+	"github.com/expertflow/cxha/internal/crash"
 )
 
 // view is what a probe reads of the API beyond the nodes: which kinds there are, and one list per kind, however many
@@ -97,7 +99,10 @@ func begin[T any](ctx context.Context, v *view, read func(context.Context) (T, e
 	go func() {
 		defer close(l.done)
 		defer cancel()
-		l.value, l.err = read(ctx)
+		l.err = crash.Call(func() (err error) {
+			l.value, err = read(ctx)
+			return err
+		})
 	}()
 	return l
 }

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,13 +11,14 @@ import (
 	"github.com/expertflow/cxha/providers"
 )
 
-// wakeQuestion prints which of RKE2's units runs on a host, since when, and what time it is there.
-const wakeQuestion = `export LC_ALL=C
+// wakeQuestion prints which of RKE2's units runs on a host, since when, and what time it is there in seconds since the epoch. The
+// host's zone may have a name that is none, such as +0545, so systemd is asked to tell the time in UTC.
+const wakeQuestion = `export LC_ALL=C TZ=UTC
 for unit in rke2-agent rke2-server; do
   if systemctl is-active --quiet $unit.service; then
     echo "$unit"
     systemctl show -p ActiveEnterTimestamp --value $unit.service
-    date '+%a %Y-%m-%d %H:%M:%S %Z'
+    date +%s
   fi
 done
 `
@@ -36,17 +38,15 @@ func parseUnitRuns(out string) (unitRuns, error) {
 	if len(lines) != 3 {
 		return unitRuns{}, fmt.Errorf("the age of RKE2's unit cannot be read from %q", out)
 	}
-	// Both times are the host's own, in one zone, whose name need not be known here.
-	const layout = "Mon 2006-01-02 15:04:05 MST"
-	since, err := time.Parse(layout, lines[1])
+	since, err := time.Parse("Mon 2006-01-02 15:04:05 UTC", lines[1])
 	if err != nil {
 		return unitRuns{}, fmt.Errorf("start of %s: %w", lines[0], err)
 	}
-	now, err := time.Parse(layout, lines[2])
+	now, err := strconv.ParseInt(lines[2], 10, 64)
 	if err != nil {
 		return unitRuns{}, fmt.Errorf("clock of the host: %w", err)
 	}
-	return unitRuns{unit: lines[0], age: now.Sub(since)}, nil
+	return unitRuns{unit: lines[0], age: time.Unix(now, 0).Sub(since)}, nil
 }
 
 // wake restarts RKE2 on the host of a node that is not registered although its unit has been running for long: a kubelet

@@ -182,7 +182,7 @@ func change(t *testing.T, p *kube.Provider, bp *blueprint.Blueprint, obs provide
 	t.Helper()
 	for _, r := range append(compile(t, p, bp), obs.Found...) {
 		if r.Addr.String() == addr {
-			return plans.Change{Addr: r.Addr, Before: obs.Live[r.Addr].Value, After: r.Desired}
+			return plans.Change{Addr: r.Addr, Before: obs.Live[r.Addr].Value, After: r.Desired, Desired: r.Desired}
 		}
 	}
 	t.Fatalf("no resource %s", addr)

@@ -36,7 +36,7 @@ func RunCalls(t *testing.T, c CallCase) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seen := c.observe(t); !schema.Plain(seen).RawEquals(schema.Plain(live)) {
+		if seen := c.observe(t).Value; !schema.Plain(seen).RawEquals(schema.Plain(live)) {
 			t.Fatalf("Apply returned\n%s\nand live is\n%s", show(live), show(seen))
 		}
 	}
@@ -69,7 +69,7 @@ func (c CallCase) kind(t *testing.T) providers.CallKind {
 	return nil
 }
 
-func (c CallCase) observe(t *testing.T) cty.Value {
+func (c CallCase) observe(t *testing.T) providers.Live {
 	t.Helper()
 	p, ok := c.Provider.(providers.Prober)
 	if !ok {
@@ -90,7 +90,7 @@ func (c CallCase) observe(t *testing.T) cty.Value {
 	if l.Unknown != "" {
 		t.Fatalf("unknown: %s", l.Unknown)
 	}
-	return l.Value
+	return l
 }
 
 func (c CallCase) tree(t *testing.T) string {
@@ -103,11 +103,15 @@ func (c CallCase) tree(t *testing.T) string {
 func (c CallCase) plan(t *testing.T) (change plans.Change, changes bool) {
 	t.Helper()
 	live := c.observe(t)
-	d, err := plans.Diff(c.Resource.Desired, live, plans.DiffOptions{Replace: c.kind(t).Type().Replace})
+	o := plans.DiffOptions{Replace: c.kind(t).Type().Replace}
+	d, err := plans.Diff(c.Resource.Desired, live.Value, o)
+	if live.Result != cty.NilVal {
+		d, err = plans.Between(live.Value, live.Result, o)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plans.Change{Addr: c.Resource.Addr, Host: c.Resource.Host, Action: d.Action, Before: live, After: d.After}, d.Action.Changes()
+	return plans.Change{Addr: c.Resource.Addr, Host: c.Resource.Host, Action: d.Action, Before: live.Value, After: d.After, Desired: c.Resource.Desired}, d.Action.Changes()
 }
 
 func (c CallCase) settled(t *testing.T) {

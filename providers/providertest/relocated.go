@@ -25,7 +25,9 @@ var commands embed.FS
 // absolute path in a script is led there, except inside here-documents. What a directory cannot have stands in by small scripts
 // (commands/): systemctl, journalctl, sysctl and modprobe, and, where the tests do not run as root, owners.
 // It needs GNU's commands, so tests that use it are skipped on other systems than Linux.
-func Relocated(t *testing.T) Runner {
+func Relocated(t *testing.T) Runner { return relocated(t, surroundings{shell: []string{"/bin/sh"}}) }
+
+func relocated(t *testing.T, s surroundings) Runner {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs the commands of a Linux host")
@@ -37,10 +39,15 @@ func Relocated(t *testing.T) Runner {
 		}
 	}
 	installCommands(t, root)
+	path := filepath.Join(root, "run/bin") + ":"
+	if s.programs != "" {
+		path += s.programs + ":"
+	}
+	path += "/usr/sbin:/usr/bin:/sbin:/bin"
 	return func(ctx context.Context, script string) (providers.Reply, error) {
-		cmd := exec.CommandContext(ctx, "/bin/sh", "-s")
+		cmd := exec.CommandContext(ctx, s.shell[0], append(s.shell[1:len(s.shell):len(s.shell)], "-s")...)
 		cmd.Dir = root
-		cmd.Env = []string{"PATH=" + filepath.Join(root, "run/bin") + ":/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "CXHA_ROOT=" + root}
+		cmd.Env = []string{"PATH=" + path, "LC_ALL=C", "CXHA_ROOT=" + root}
 		cmd.Stdin = strings.NewReader(relocate(script, root))
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -79,7 +86,7 @@ func installCommands(t *testing.T, root string) {
 	}
 }
 
-var absolute = regexp.MustCompile(`(^|[\s'"=:(])(/(?:etc|var|usr|opt|proc|sys|lib|srv)\b)`)
+var absolute = regexp.MustCompile(`(^|[\s'"=:(])(/(?:etc|var|usr|opt|proc|sys|lib|srv|run)\b)`)
 
 // relocate leads the absolute paths of a script below root.
 func relocate(script, root string) string {

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,6 +83,11 @@ func (s *Sandbox) Host(t *testing.T, name string) Runner {
 		t.Fatal(err)
 	}
 	return func(ctx context.Context, script string) (providers.Reply, error) {
-		return h.Run(ctx, new(shell.Script).Add("%s", shell.Raw(script)))
+		reply, err := h.Run(ctx, new(shell.Script).Add("%s", shell.Raw(script)))
+		var refused *remote.RunError
+		if errors.As(err, &refused) && !refused.Unknown { // sh does nothing of a script that was cut off within a here-document
+			return providers.Reply{Exit: 2, Stderr: err.Error()}, nil
+		}
+		return reply, err
 	}
 }

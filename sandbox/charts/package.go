@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed all:metallb all:ingress-nginx all:csi-driver-nfs all:cx all:local-path-provisioner all:localpv-provisioner
+//go:embed all:metallb all:ingress-nginx all:csi-driver-nfs all:cx all:cx-store all:cx-suite all:local-path-provisioner all:localpv-provisioner
 var sources embed.FS
 
 // release is one published version of a chart.
@@ -27,6 +27,7 @@ func releases() []release {
 	return []release{
 		{"csi-driver-nfs", "4.13.3", "v4.13.3"}, {"csi-driver-nfs", "4.13.4", "v4.13.4"},
 		{"cx", "1.0.0", "1.0.0"}, {"cx", "1.1.0", "1.1.0"},
+		{"cx-store", "1.0.0", "17"}, {"cx-suite", "1.0.0", "1.0.0"}, {"cx-suite", "1.1.0", "1.1.0"},
 		{"ingress-nginx", "4.15.0", "1.15.0"}, {"ingress-nginx", "4.15.1", "1.15.1"},
 		{"local-path-provisioner", "0.0.37", "v0.0.37"},
 		{"localpv-provisioner", "4.4.0", "4.4.0"},

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -212,16 +213,16 @@ func invocations(ctx context.Context, w *World) error {
 
 // timestamps reads the times as cxha does to know how long a unit has run (providers/kube/wake.go).
 func timestamps(ctx context.Context, w *World) error {
-	out, err := w.agent().sh(ctx, "export LC_ALL=C\nsystemctl show -p ActiveEnterTimestamp --value rke2-agent.service\ndate '+%a %Y-%m-%d %H:%M:%S %Z'")
+	out, err := w.agent().sh(ctx, "export LC_ALL=C TZ=UTC\nsystemctl show -p ActiveEnterTimestamp --value rke2-agent.service\ndate +%s")
 	if err != nil {
 		return err
 	}
-	const layout = "Mon 2006-01-02 15:04:05 MST"
+	const layout = "Mon 2006-01-02 15:04:05 UTC"
 	since, clock, _ := strings.Cut(out, "\n")
 	began, err1 := time.Parse(layout, since)
-	now, err2 := time.Parse(layout, clock)
-	if err1 != nil || err2 != nil || now.Before(began) {
-		return differs("two times in the form "+layout, "%q and %q", since, clock)
+	now, err2 := strconv.ParseInt(strings.TrimSpace(clock), 10, 64)
+	if err1 != nil || err2 != nil || now < began.Unix() {
+		return differs("a time in the form "+layout+" and a later one in seconds since the epoch", "%q and %q", since, clock)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 
@@ -44,12 +45,18 @@ exit status. The kubeconfig that it uses is kept in the directory.
 	}
 }
 
+// asKubectl gives calls the name under which the API server notes who changed a field: a program's own name otherwise.
+func asKubectl(c *rest.Config) *rest.Config {
+	c.UserAgent = "kubectl"
+	return c
+}
+
 // runKubectl runs kubectl in this process. Most of its commands end the process themselves when they fail.
 func runKubectl(io Streams, args []string) error {
 	streams := genericiooptions.IOStreams{In: io.In, Out: io.Out, ErrOut: io.Err}
 	k := kubectl.NewKubectlCommand(kubectl.KubectlOptions{
 		Arguments: append([]string{"kubectl"}, args...), IOStreams: streams,
-		ConfigFlags: genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(300).WithDiscoveryQPS(50),
+		ConfigFlags: genericclioptions.NewConfigFlags(true).WithDiscoveryBurst(300).WithDiscoveryQPS(50).WithWrapConfigFn(asKubectl),
 	})
 	k.SetArgs(args)
 	err := k.Execute()

@@ -42,7 +42,8 @@ func (s *spawner) close() {
 	s.done.Wait()
 }
 
-// machineSysctls are settings of the whole machine that RKE2, the kubelet and cxha set: hosts set files of their own instead.
+// machineSysctls are settings of the whole machine that RKE2, the kubelet and cxha set: hosts have their own instead.
+// Each is one number.
 var machineSysctls = []string{
 	"vm/overcommit_memory", "vm/panic_on_oom", "vm/max_map_count", "vm/swappiness", "kernel/panic", "kernel/panic_on_oops",
 	"kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "kernel/pid_max", "fs/inotify/max_user_instances", "fs/inotify/max_user_watches",

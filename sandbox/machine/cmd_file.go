@@ -330,7 +330,7 @@ func cmdTouch(_ context.Context, p *Process) int {
 	at := time.Now()
 	if *date != "" {
 		var err error
-		if at, err = parseDate(*date); err != nil {
+		if at, err = parseDate(*date, p.zone()); err != nil {
 			return p.fail("invalid date format '%s'", *date)
 		}
 	}

@@ -57,7 +57,7 @@ func cmdJournalctl(_ context.Context, p *Process) int {
 		if *output == "cat" {
 			p.printf("%s\n", e.text)
 		} else {
-			p.printf("%s\n", p.Machine.shortEntry(e))
+			p.printf("%s\n", p.Machine.shortEntry(e, p.zone()))
 		}
 	}
 	return 0
@@ -72,6 +72,6 @@ func parseCount(s string) (int, error) {
 	return n, err
 }
 
-func (m *Machine) shortEntry(e entry) string {
-	return fmt.Sprintf("%s %s %s: %s", e.at.UTC().Format(time.Stamp), m.hostname(), e.ident, e.text)
+func (m *Machine) shortEntry(e entry, zone *time.Location) string {
+	return fmt.Sprintf("%s %s %s: %s", e.at.In(zone).Format(time.Stamp), m.hostname(), e.ident, e.text)
 }

@@ -132,7 +132,7 @@ func (l lister) line(name, at string, info *Info) error {
 		arrow = " -> " + target
 	}
 	l.p.printf("%s 1 %s %s %d %s %s%s\n", modeString(info.Mode()), info.User, info.Group, info.Size(),
-		info.ModTime().UTC().Format("Jan _2 15:04"), name, arrow)
+		info.ModTime().In(l.p.zone()).Format("Jan _2 15:04"), name, arrow)
 	return nil
 }
 
@@ -231,7 +231,7 @@ func (p *Process) statField(c byte, name string, info *Info) string {
 	case 'Y', 'X', 'Z':
 		return strconv.FormatInt(info.ModTime().Unix(), 10)
 	case 'y', 'x', 'z':
-		return info.ModTime().UTC().Format("2006-01-02 15:04:05.000000000 +0000")
+		return info.ModTime().In(p.zone()).Format("2006-01-02 15:04:05.000000000 -0700")
 	case 'F':
 		return kindName(info)
 	case 'i':
@@ -367,12 +367,13 @@ func cmdDu(_ context.Context, p *Process) int {
 	return 0
 }
 
-func parseDate(s string) (time.Time, error) {
+// parseDate reads a point in time; one that names no zone is of the zone given.
+func parseDate(s string, zone *time.Location) (time.Time, error) {
 	if n, err := strconv.ParseInt(strings.TrimPrefix(s, "@"), 10, 64); err == nil && strings.HasPrefix(s, "@") {
 		return time.Unix(n, 0), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
 			return t, nil
 		}
 	}

@@ -126,7 +126,7 @@ func (c *systemctl) show(units []string) int {
 		if n > 0 {
 			c.p.printf("\n")
 		}
-		properties := c.units.Properties(u)
+		properties := c.units.properties(u, c.p.zone())
 		names := c.properties
 		if len(names) == 0 {
 			names = slices.Sorted(maps.Keys(properties))
@@ -148,7 +148,7 @@ func (c *systemctl) show(units []string) int {
 func (c *systemctl) status(units []string) int {
 	code := 0
 	for _, u := range units {
-		p := c.units.Properties(u)
+		p := c.units.properties(u, c.p.zone())
 		if p["LoadState"] == "not-found" {
 			c.p.say("Unit %s could not be found.", unitName(u))
 			return 4
@@ -164,7 +164,7 @@ func (c *systemctl) status(units []string) int {
 		}
 		c.p.printf("\n")
 		for _, e := range entries[max(len(entries)-10, 0):] {
-			c.p.printf("%s\n", c.p.Machine.shortEntry(e))
+			c.p.printf("%s\n", c.p.Machine.shortEntry(e, c.p.zone()))
 		}
 	}
 	return code
@@ -230,7 +230,7 @@ func (c *systemctl) listUnits(patterns []string) int {
 	names := slices.Sorted(maps.Keys(c.units.units))
 	c.units.mu.Unlock()
 	for _, name := range names {
-		p := c.units.Properties(name)
+		p := c.units.properties(name, c.p.zone())
 		if matchesAny(patterns, name) && p["ActiveState"] != stateInactive && (c.state == "" || c.state == p["ActiveState"]) {
 			c.p.printf("%-30s %s %s %s %s\n", name, p["LoadState"], p["ActiveState"], p["SubState"], p["Description"])
 		}

@@ -61,10 +61,10 @@ func cmdTimeout(ctx context.Context, p *Process) int {
 	return code
 }
 
-// cmdDate prints the time; hosts live in UTC.
+// cmdDate prints the time.
 func cmdDate(_ context.Context, p *Process) int {
 	f := p.flags()
-	f.BoolP("utc", "u", false, "")
+	utc := f.BoolP("utc", "u", false, "")
 	at := f.StringP("date", "d", "", "")
 	iso := f.StringP("iso-8601", "I", "", "")
 	f.Lookup("iso-8601").NoOptDefVal = "date"
@@ -72,20 +72,24 @@ func cmdDate(_ context.Context, p *Process) int {
 	if !ok {
 		return 1
 	}
-	now := time.Now().UTC()
+	zone := p.zone()
+	if *utc {
+		zone = time.UTC
+	}
+	now := time.Now()
 	if *at != "" {
 		var err error
-		if now, err = parseDate(*at); err != nil {
+		if now, err = parseDate(*at, zone); err != nil {
 			return p.fail("invalid date '%s'", *at)
 		}
-		now = now.UTC()
 	}
-	format := "+%a %b %e %H:%M:%S UTC %Y"
+	now = now.In(zone)
+	format := "+%a %b %e %H:%M:%S %Z %Y"
 	switch {
 	case *iso == "date":
 		format = "+%F"
 	case *iso != "":
-		format = "+%FT%T+00:00"
+		format = "+%FT%T" + now.Format("-07:00")
 	case len(args) > 0:
 		format = args[0]
 	}

@@ -231,7 +231,7 @@ func (sh *shell) open(ctx context.Context, name string, flag int, _ fs.FileMode)
 		}
 		return nil, &fs.PathError{Op: "sh: 1: " + op, Path: name, Err: errors.New(strerror(err))}
 	}
-	return f, nil
+	return openSetting(p.Path(name), flag, f)
 }
 
 // created is the mode of a file or directory that the process makes.

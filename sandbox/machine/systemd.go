@@ -219,8 +219,10 @@ func (s *Systemd) IsActive(unit string) bool {
 	return s.Properties(unit)["ActiveState"] == stateActive
 }
 
-// Properties are a unit's properties as systemctl show prints them.
-func (s *Systemd) Properties(unit string) map[string]string {
+// Properties are a unit's properties as systemctl show prints them to who has no zone of time of their own.
+func (s *Systemd) Properties(unit string) map[string]string { return s.properties(unit, hostZone) }
+
+func (s *Systemd) properties(unit string, zone *time.Location) map[string]string {
 	name := unitName(unit)
 	p := map[string]string{
 		"Id": name, "Names": name, "ActiveState": stateInactive, "SubState": "dead", "Result": "success", "ExecMainStatus": "0",
@@ -254,7 +256,7 @@ func (s *Systemd) Properties(unit string) map[string]string {
 	p["ExecMainStatus"], p["NRestarts"], p["InvocationID"] = itoa(u.exitStatus), itoa(u.restarts), u.invocation
 	p["MainPID"] = itoa(u.pid)
 	if !u.activeSince.IsZero() {
-		p["ActiveEnterTimestamp"] = u.activeSince.UTC().Format("Mon 2006-01-02 15:04:05 UTC")
+		p["ActiveEnterTimestamp"] = u.activeSince.In(zone).Format("Mon 2006-01-02 15:04:05 MST")
 		p["ActiveEnterTimestampMonotonic"] = itoa(int(u.activeSince.Sub(s.machine.bootTime()).Microseconds()))
 	}
 	return p

@@ -34,7 +34,7 @@ func (l *loader) buildWorkload(u *unit, inst *instance) {
 	s, common := inst.sec, l.common(u, inst)
 	switch u.root {
 	case "helm_release":
-		r := Release{Common: common, Name: s.str("name"), Chart: l.chart(s, schema.DefaultChartOf{}), Values: l.chartValues(s)}
+		r := Release{Common: common, Name: s.str("name"), Chart: l.chart(s, schema.DefaultChartOf{}), Values: l.chartValues(s), Apply: s.str("apply")}
 		l.bp.Releases = append(l.bp.Releases, r)
 		l.releases = append(l.releases, &builtRelease{Release: r, sec: s})
 	case "manifest":

@@ -34,6 +34,7 @@ type Release struct {
 	Name   string // of the release
 	Chart  Chart
 	Values cty.Value // object, perhaps with sensitive parts; or null
+	Apply  string    // schema.ApplyServer or schema.ApplyClient; else it is found out
 }
 
 // Manifest is a manifest block, or what another block expands to.

@@ -87,10 +87,10 @@ output "namespace" {
 	want := []blueprint.Release{
 		{Common: core, Name: "cx-core", Chart: blueprint.Chart{Name: "oci://registry.cx.internal:5000/charts/cx", Version: "v1.4.2+build.1"}, Values: cty.ObjectVal(map[string]cty.Value{
 			"replicas": cty.NumberIntVal(2), "db": cty.ObjectVal(map[string]cty.Value{"password": schema.Secret("hunter2")}), "gone": cty.NullVal(cty.DynamicPseudoType),
-		})},
-		{Common: kept, Name: "a", Chart: blueprint.Chart{Name: "cx", Repository: "https://charts.cx.internal", Version: "1.0.0"}},
-		{Common: common(t, `helm_release.extra["b"]`, "extra", 90*time.Second), Name: "b", Chart: blueprint.Chart{Name: "cx", Repository: "https://charts.cx.internal", Version: "1.1.0"}},
-		{Common: common(t, "helm_release.local", "local", 10*time.Minute), Name: "mine", Chart: blueprint.Chart{Name: filepath.Join(bp.Dir, "chart.tgz")}},
+		}), Apply: schema.ApplyAuto},
+		{Common: kept, Name: "a", Chart: blueprint.Chart{Name: "cx", Repository: "https://charts.cx.internal", Version: "1.0.0"}, Apply: schema.ApplyAuto},
+		{Common: common(t, `helm_release.extra["b"]`, "extra", 90*time.Second), Name: "b", Chart: blueprint.Chart{Name: "cx", Repository: "https://charts.cx.internal", Version: "1.1.0"}, Apply: schema.ApplyAuto},
+		{Common: common(t, "helm_release.local", "local", 10*time.Minute), Name: "mine", Chart: blueprint.Chart{Name: filepath.Join(bp.Dir, "chart.tgz")}, Apply: schema.ApplyAuto},
 	}
 	if diff := cmp.Diff(want, bp.Releases, compared); diff != "" {
 		t.Errorf("releases (-want +got):\n%s", diff)

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Handler answers one command. Its result is the exit code; NoExit ends the session without any.
+// Handler answers one command, as the rest of a script of which sh has run the first line, an echo, already. Its result is the exit
+// code; NoExit ends the session without any.
 type Handler func(x *Exec) int
 
 // NoExit is the result of a handler whose session ends without an exit code.
@@ -37,6 +38,7 @@ type Options struct {
 	UserKey      ssh.PublicKey // the world's
 	Latency      time.Duration // round trip time that is added to the network's
 	MaxSessions  int           // sessions on one connection; 0: any number
+	NoShell      bool          // the handler answers in place of sh, so that nothing of the script is run
 	NoLogin      bool          // no key is accepted
 	Passwords    bool          // passwords are asked for, keys are not taken
 	NoForward    bool          // forwarding is forbidden

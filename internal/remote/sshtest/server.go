@@ -1,10 +1,12 @@
 package sshtest
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -69,6 +71,9 @@ func (s *server) session(ch ssh.Channel, requests <-chan *ssh.Request, free func
 			s.host.commands.Add(1)
 			x := &Exec{Command: exec.Command, Stdin: ch, Stdout: ch, Stderr: ch.Stderr(), Context: ctx}
 			s.work.Go(func() {
+				if !s.host.opts.NoShell {
+					x.Stdin = begin(x)
+				}
 				code := s.host.opts.Handler(x)
 				free()
 				s.end(ch, x, code)
@@ -77,6 +82,16 @@ func (s *server) session(ch ssh.Channel, requests <-chan *ssh.Request, free func
 			cancel()
 		}
 	}
+}
+
+// begin runs the first line of a script that begins with `{ echo WORD`, and returns the whole script for the handler to read.
+func begin(x *Exec) io.Reader {
+	rest := bufio.NewReader(x.Stdin)
+	line, _ := rest.ReadString('\n') // at the end of the input there is less, and the handler sees the same end
+	if word, ok := strings.CutPrefix(line, "{ echo "); ok {
+		_, _ = io.WriteString(x.Stdout, word) // the client may be gone
+	}
+	return io.MultiReader(strings.NewReader(line), rest)
 }
 
 // end tells the client how a command ended; nothing can be done when the client is gone.

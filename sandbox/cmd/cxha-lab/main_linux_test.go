@@ -129,6 +129,11 @@ func TestIntegrationLife(t *testing.T) {
 	if after := exec("w2", "cat /proc/sys/vm/overcommit_memory"); after != before {
 		t.Errorf("w1's setting came to w2: %s, was %s", after, before)
 	}
+	// It reads as the kernel's settings do: a shell that asks byte by byte, as Debian's does, gets the first digit.
+	const read = "cat /proc/sys/vm/max_map_count; read -r byte < /proc/sys/vm/max_map_count; echo $byte"
+	if got := exec("w1", "sysctl -q -w vm.max_map_count=262144; "+read+"; echo many > /proc/sys/vm/max_map_count || echo refused"); got != "262144\n2\nrefused\n" {
+		t.Errorf("a setting of the host's own reads %q", got)
+	}
 	if got := consoletest.Run(t, "--dir", dir, "exec", "w1", "--", "echo out; echo err >&2; exit 9"); got != (consoletest.Output{Stdout: "out\n", Stderr: "err\n", Code: 9}) {
 		t.Errorf("exec: %+v", got)
 	}

@@ -1,0 +1,90 @@
+package kube
+
+import (
+	"context"
+	"slices"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/zclconf/go-cty/cty"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/expertflow/cxha/schema"
+	"github.com/expertflow/cxha/schema/blueprint"
+)
+
+// What an object remembers of its block and of the run that changed it last.
+const (
+	afterAnnotation   = "cxha.io/after"   // blocks that its block comes after, one on a line: the order of its removal
+	waitingAnnotation = "cxha.io/waiting" // "true": a run changed it and has not seen it ready
+)
+
+// awaited are the kinds that take their time to get ready after a change. A run that ends before leaves its mark on them, so that the
+// next plan does not take them for done.
+var awaited = []kschema.GroupKind{
+	{Group: "apps", Kind: "Deployment"}, {Group: "apps", Kind: "StatefulSet"}, {Group: "apps", Kind: "DaemonSet"}, {Group: "batch", Kind: "Job"},
+}
+
+// blocksBefore are the addresses of the blocks that a bundle comes after, sorted.
+func blocksBefore(bp *blueprint.Blueprint, b *bundle) []string {
+	var before []string
+	for _, ref := range bp.Dependencies()[b.Addr] {
+		before = append(before, ref.To.String())
+	}
+	for _, a := range b.After {
+		before = append(before, a.Block.String())
+	}
+	slices.Sort(before)
+	return slices.DeleteFunc(slices.Compact(before), func(block string) bool { return block == b.Addr.String() })
+}
+
+func listOrAbsent(ss []string) cty.Value {
+	if len(ss) == 0 {
+		return cty.NullVal(cty.List(cty.String))
+	}
+	return listOf(ss)
+}
+
+// comesAfter are the blocks that an object remembers. What somebody wrote into the annotation that is no address is left out.
+func (f facts) comesAfter() []schema.BlockAddr {
+	var blocks []schema.BlockAddr
+	for _, text := range f.after {
+		if b, err := schema.ParseBlockAddr(text); err == nil {
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks
+}
+
+func isNewline(r rune) bool { return r == '\n' }
+
+// waiting puts the mark of waiting on what is about to be applied.
+func waiting(body *unstructured.Unstructured) *unstructured.Unstructured {
+	if slices.Contains(awaited, body.GroupVersionKind().GroupKind()) {
+		notes := body.GetAnnotations()
+		notes[waitingAnnotation] = "true"
+		body.SetAnnotations(notes)
+	}
+	return body
+}
+
+// settled reports whether an object is, as far as it says so itself.
+func settled(o *unstructured.Unstructured) bool {
+	result, err := status.Compute(o)
+	return err == nil && result.Status == status.CurrentStatus
+}
+
+// seenReady takes the mark of waiting away.
+func (w *work) seenReady(ctx context.Context, ready *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	if ready.GetAnnotations()[waitingAnnotation] == "" {
+		return ready, nil
+	}
+	shared := ready.GetAnnotations()[sharedAnnotation] == "true"
+	err := w.retry(ctx, func(ctx context.Context, api dynamic.ResourceInterface) (err error) {
+		wanted, _ := leave(w.object, ready)
+		ready, err = applyTo(ctx, api, application{body: body(w.desired, wanted, shared), live: ready})
+		return w.explain(err)
+	})
+	return ready, err
+}
