@@ -25,6 +25,9 @@ type ApplyOptions struct {
 	// Only, if not nil, holds what may run: other changes are left out.
 	Only map[schema.Addr]bool
 
+	// Times, if not nil, are how long the changes took before. Without them the length of a run is not foretold.
+	Times Times
+
 	// Stop, when it is done, stops the run from starting changes; those that run are finished. The context of Apply stops at once.
 	Stop context.Context
 }
@@ -38,7 +41,7 @@ const (
 // only what depends on it. The error is about faults of cxha; what became of each change is in the ledger.
 func Apply(ctx context.Context, p *Planned, s *Session, o ApplyOptions) (*Ledger, error) {
 	r := &run{planned: p, session: s, started: time.Now(), values: map[schema.Addr]cty.Value{}, took: map[schema.Addr]time.Duration{}}
-	if err := r.schedule(o.Only); err != nil {
+	if err := r.schedule(o.Only, o.Times); err != nil {
 		return nil, err
 	}
 	s.emit(RunStarted{Cluster: p.Plan.Cluster, Total: r.total, Estimate: r.remaining()})
@@ -76,27 +79,32 @@ type run struct {
 	total    int                          // of those that may run
 	graph    *graph.Graph[schema.Addr]
 	estimate *graph.Estimate[schema.Addr]
+	expected expectations
 
 	mu     sync.Mutex // guards the fields below
 	values map[schema.Addr]cty.Value
 	took   map[schema.Addr]time.Duration
-	// How long the finished changes were expected to take and took, in seconds: sites are slower or faster than the kinds' costs say.
-	expected, spent float64
+	// How long the finished changes were expected to take and took, in seconds: a site may be slower or faster today.
+	foretold, spent float64
 }
 
 // guess is how many seconds of expectation weigh as much as those that were measured.
 const guess = 30
 
-// remaining is how long the longest path that is left may take, by the kinds' costs and by how true they were so far.
+// remaining is how long the longest path that is left may take, by what was measured before and by how true that was so far; 0 where it
+// is not known.
 func (r *run) remaining() time.Duration {
+	if !r.expected.known {
+		return 0
+	}
 	r.mu.Lock()
-	truth := (r.spent + guess) / (r.expected + guess)
+	truth := (r.spent + guess) / (r.foretold + guess)
 	r.mu.Unlock()
 	return seconds(r.estimate.Remaining() * truth)
 }
 
 // schedule collects what is to run, and the values that it may need of what stays as it is.
-func (r *run) schedule(only map[schema.Addr]bool) error {
+func (r *run) schedule(only map[schema.Addr]bool, times Times) error {
 	r.todo = map[schema.Addr]plans.Change{}
 	for _, c := range r.planned.Plan.Changes {
 		switch {
@@ -113,6 +121,7 @@ func (r *run) schedule(only map[schema.Addr]bool) error {
 	if err != nil {
 		return fmt.Errorf("order of the changes: %w", err)
 	}
+	r.expected = expect(r.todo, times, r.cost)
 	r.graph, r.estimate = g, g.NewEstimate(r.cost)
 	for a, c := range r.todo {
 		if c.Action == plans.Unknown {
@@ -123,6 +132,9 @@ func (r *run) schedule(only map[schema.Addr]bool) error {
 }
 
 func (r *run) cost(a schema.Addr) float64 {
+	if seconds, ok := r.expected.seconds[a]; ok {
+		return seconds
+	}
 	kind, _ := r.planned.model.registry.Kind(a.Type)
 	return max(kind.Type().Cost, 0.1)
 }
@@ -139,7 +151,7 @@ func (r *run) change(ctx context.Context, c plans.Change) error {
 	took := time.Since(started)
 	r.mu.Lock()
 	r.took[c.Addr] = took
-	r.expected += r.cost(c.Addr)
+	r.foretold += r.cost(c.Addr)
 	r.spent += took.Seconds()
 	if err == nil {
 		r.values[c.Addr] = value

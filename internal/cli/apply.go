@@ -231,9 +231,17 @@ func (a *applier) apply(planned *engine.Planned, only map[schema.Addr]bool) (*en
 			return nil, err
 		}
 	}
+	file := timesFile(a.site.bp.Cluster.Name, a.o.dir)
+	known := readTimes(file)
 	ledger, err := engine.Apply(a.stop.hard, planned, a.site.session, engine.ApplyOptions{
-		Parallel: a.o.parallel, PerHost: a.o.perHost, Only: only, Stop: a.lock.watch(a.stop.soft),
+		Parallel: a.o.parallel, PerHost: a.o.perHost, Only: only, Stop: a.lock.watch(a.stop.soft), Times: known.of,
 	})
+	if err == nil {
+		known.learn(ledger)
+		if err := known.save(file); err != nil {
+			a.printer.Note(fmt.Sprintf("how long the changes took could not be kept, so the next apply cannot foretell it: %v", err))
+		}
+	}
 	if lost := a.lock.lost(); err == nil && lost != nil && !ledger.Complete() {
 		return nil, stoppedWithoutLock(ledger, lost)
 	}

@@ -61,7 +61,8 @@ It looks at the machines as they are: there is no state file.
   cxha plan ./site -o site.plan write the plan to review in a pull request
   cxha apply site.plan          do exactly what was reviewed
   cxha apply ./site             plan, ask, do
-  cxha status ./site            nodes, versions, readiness`,
+  cxha status ./site            nodes, versions, readiness
+  cxha kubectl ./site -- get pods -A`,
 		SilenceUsage: true, SilenceErrors: true,
 		Version: version(),
 		Args:    noSuchCommand,
@@ -76,7 +77,7 @@ It looks at the machines as they are: there is no state file.
 	})
 	root.AddCommand(
 		newPlanCommand(stop, env), newApplyCommand(stop, env), newShowCommand(env), newStatusCommand(stop, env),
-		newGraphCommand(env), newValidateCommand(env), newOutputCommand(env), newLockCommand(stop, env),
+		newGraphCommand(env), newKubeconfigCommand(stop, env), newKubectlCommand(stop, env), newValidateCommand(env), newOutputCommand(env), newLockCommand(stop, env),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -1,12 +1,14 @@
 package view
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -18,6 +20,8 @@ type Options struct {
 	ColorOut, ColorErr bool
 	Live               bool // stderr is a terminal: progress may be drawn over
 	Width              int  // columns
+
+	Now func() time.Time // the clock of the times that are printed; nil: time.Now
 }
 
 // Printer prints the results of commands to stdout and everything else to stderr. It is not safe for concurrent use; the
@@ -36,6 +40,9 @@ type Printer struct {
 func New(o Options) *Printer {
 	if o.Width <= 0 {
 		o.Width = 80
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Printer{o: o, out: style{o.ColorOut}, err: style{o.ColorErr}}
 }
@@ -92,8 +99,26 @@ func (p *Printer) notef(format string, args ...any) {
 	p.keep(err)
 }
 
-// json writes one line to stdout.
+// SchemaVersion is the version of the form of all JSON that is printed. It grows when a field changes its meaning or goes; fields may be
+// added at any time.
+const SchemaVersion = 1
+
+// json writes one line to stdout: an object, with the version of its form and the time behind its own fields.
 func (p *Printer) json(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		p.keep(err)
+		return
+	}
+	own := bytes.TrimSuffix(b, []byte("}"))
+	if len(own) > 1 {
+		own = append(own, ',')
+	}
+	p.printf("%s\"schema\":%d,\"time\":%q}\n", own, SchemaVersion, p.o.Now().UTC().Format(time.RFC3339Nano))
+}
+
+// document writes an object whose fields are the user's own.
+func (p *Printer) document(v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		p.keep(err)

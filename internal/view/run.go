@@ -15,6 +15,22 @@ type runView struct {
 	total, finished int
 	running         map[schema.Addr]string // what each waits for
 	remaining       time.Duration
+	spans           map[string]*span // by block
+}
+
+// span is the time from a block's first change to its last.
+type span struct{ from, to time.Time }
+
+func (r *runView) began(block string, now time.Time) {
+	if r.spans[block] == nil {
+		r.spans[block] = &span{from: now, to: now}
+	}
+}
+
+func (r *runView) ended(block string, now time.Time) {
+	if s := r.spans[block]; s != nil {
+		s.to = now
+	}
 }
 
 // Probe tells the progress of a probe: it is an engine.Sink for commands that only look.
@@ -48,13 +64,13 @@ func (p *Printer) hostProbed(e engine.HostProbed) {
 
 // Run tells the progress of a run: it is an engine.Sink. Plain lines where stderr is no terminal.
 func (p *Printer) Run(e engine.Event) {
+	p.clock(e)
 	if p.o.JSON {
 		p.runJSON(e)
 		return
 	}
 	switch e := e.(type) {
 	case engine.RunStarted:
-		p.run = &runView{total: e.Total, running: map[schema.Addr]string{}, remaining: e.Estimate}
 	case engine.ChangeStarted:
 		p.run.running[e.Change.Addr] = ""
 		if !p.o.Live {
@@ -70,14 +86,28 @@ func (p *Printer) Run(e engine.Event) {
 		p.notef("%s %s: failed after %s\n", p.err.red("x"), e.Change.Addr, duration(e.Took))
 	case engine.RunEnded:
 		p.clear()
-		p.run = nil
 		p.ledger(e.Ledger)
+		p.run = nil
 		return
 	default:
 		p.Probe(e)
 		return
 	}
 	p.drawRun()
+}
+
+// clock follows what runs when.
+func (p *Printer) clock(e engine.Event) {
+	switch e := e.(type) {
+	case engine.RunStarted:
+		p.run = &runView{total: e.Total, running: map[schema.Addr]string{}, remaining: e.Estimate, spans: map[string]*span{}}
+	case engine.ChangeStarted:
+		p.run.began(e.Change.Addr.Block.String(), p.o.Now())
+	case engine.ChangeDone:
+		p.run.ended(e.Change.Addr.Block.String(), p.o.Now())
+	case engine.ChangeFailed:
+		p.run.ended(e.Change.Addr.Block.String(), p.o.Now())
+	}
 }
 
 func (p *Printer) progress(e engine.ChangeProgress) {
@@ -169,7 +199,44 @@ func (p *Printer) ledger(l *engine.Ledger) {
 	}
 	p.printf("%s\n", p.out.bold(fmt.Sprintf("Apply: %d done, %d failed, %d skipped, %d not started in %s.",
 		l.Count(engine.Done), l.Count(engine.Failed), l.Count(engine.Skipped), l.Count(engine.NotStarted), duration(l.Took))))
+	p.parts(l)
 	p.longest(l)
+}
+
+// part is a block of a run, and how long it took.
+type part struct {
+	Block   string  `json:"block"`
+	Seconds float64 `json:"seconds"`
+}
+
+// partsOf returns the blocks of a run in the order of its plan.
+func (p *Printer) partsOf(l *engine.Ledger) []part {
+	ps := []part{}
+	if p.run == nil {
+		return ps
+	}
+	said := map[string]bool{}
+	for _, e := range l.Entries {
+		block := e.Change.Addr.Block.String()
+		if s := p.run.spans[block]; s != nil && !said[block] {
+			said[block] = true
+			ps = append(ps, part{Block: block, Seconds: s.to.Sub(s.from).Seconds()})
+		}
+	}
+	return ps
+}
+
+// parts prints how long each block took, from its first change to its last.
+func (p *Printer) parts(l *engine.Ledger) {
+	ps := p.partsOf(l)
+	if l.Took < tellingRun || len(ps) == 0 {
+		return
+	}
+	var texts []string
+	for _, s := range ps {
+		texts = append(texts, s.Block+" "+duration(time.Duration(s.Seconds*float64(time.Second))))
+	}
+	p.printf("%s\n", p.out.dim("Each part, from its first change to its last: "+strings.Join(texts, ", ")+"."))
 }
 
 // telling is how long a run must be, and which share of it a change must have, to be worth a word about where the time went.

@@ -38,6 +38,7 @@ type ledgerLine struct {
 	Seconds     float64     `json:"seconds"`
 	Entries     []eventLine `json:"entries"`
 	Longest     longestPath `json:"longest_chain"`
+	Parts       []part      `json:"parts"` // each block, from its first change to its last
 }
 
 // longestPath is the chain of changes that took longest together.
@@ -59,7 +60,10 @@ func (p *Printer) runJSON(e engine.Event) {
 	case engine.ChangeFailed:
 		p.json(eventLine{Type: "change_failed", Addr: e.Change.Addr.String(), Action: e.Change.Action.String(), Seconds: e.Took.Seconds(), Error: failureText(e.Err)})
 	case engine.RunEnded:
-		p.json(ledgerJSON(e.Ledger))
+		line := ledgerJSON(e.Ledger)
+		line.Parts = p.partsOf(e.Ledger)
+		p.json(line)
+		p.run = nil
 	default:
 		p.Probe(e)
 	}

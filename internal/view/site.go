@@ -39,7 +39,7 @@ func (p *Printer) Outputs(outputs []blueprint.Output) error {
 		p.printf("%s = %s\n", o.Name, valueText(shown))
 	}
 	if p.o.JSON {
-		p.json(doc)
+		p.document(doc)
 	}
 	return p.writes
 }
