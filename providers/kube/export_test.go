@@ -6,6 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/expertflow/cxha/schema"
 )
@@ -55,3 +56,19 @@ func RoundTrips(desired cty.Value) bool {
 func PodReason(p *corev1.Pod) string { return podReason(p) }
 
 func NamesTwice(text []byte) error { return namesTwice(text) }
+
+// Overlaid is what an apply of wanted makes of live, as far as that can be seen. managed is an entry of live's managedFields.
+func Overlaid(wanted, live any, managed string) any { return overlay(wanted, live, placed(managed)) }
+
+// Paired are two states of fields as a plan compares them.
+func Paired(wanted, before, after any, managed string) (b, a any) {
+	return comparer{}.pair(before, after, wanted, placed(managed))
+}
+
+func placed(managed string) spot {
+	o := &unstructured.Unstructured{Object: map[string]any{}}
+	o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "somebody", Operation: "Update", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(managed)}})
+	return root(o)
+}
+
+func ByHand(manager string) bool { return byHand(manager) }
