@@ -38,6 +38,9 @@ func managersOf(o *unstructured.Unstructured) []manager {
 	return found
 }
 
+// nobody stands for a field manager whose fields are neither cxha's nor somebody else's.
+const nobody = "(nobody)"
+
 // owned is a set of fields below one place of an object.
 type owned struct {
 	set    *fieldpath.Set // fields below; nil: none
@@ -105,6 +108,7 @@ func root(states ...*unstructured.Unstructured) spot {
 			all = all.Union(m.fields.set)
 			switch {
 			case i > 0: // whose the fields are is what is seen of the first
+			case m.name == nobody:
 			case m.name == FieldManager:
 				mine = mine.Union(m.fields.set)
 			default:
