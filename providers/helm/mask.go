@@ -4,12 +4,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/expertflow/cxha/providers/kube"
 )
 
 // hidden stands for what is not shown.
@@ -104,17 +108,47 @@ func (e *maskedError) Error() string { return e.text }
 
 func (e *maskedError) Unwrap() error { return e.err }
 
-// drift are fields that are not as released, without secrets: of one that is, or was released as, something that is masked only that it
-// differs is told. Its value by hand may be the next secret.
-func (m masks) drift(fields map[string]string) map[string]string {
+// drift are fields that are not as released, with what they are and were released as. Of one that is, or was released as, something that is
+// masked it is told only that it differs: its value by hand may be the next secret.
+func (m masks) drift(found []kube.Difference) map[string]string {
 	shown := map[string]string{}
-	for path, text := range fields {
-		if m.in(text) {
+	for _, d := range found {
+		live, wanted := inline(d.Live), inline(d.Wanted)
+		text := fmt.Sprintf("%s, released %s", brieflyShown(live), brieflyShown(wanted))
+		switch {
+		case d.Path == "":
+			text = "missing"
+		case d.Sensitive || m.in(live) || m.in(wanted):
 			text = "differs"
 		}
-		shown[m.text(path)] = text
+		shown[m.text(strings.TrimSuffix(d.Object+" "+d.Path, " "))] = text
 	}
 	return shown
+}
+
+// inline is a value in one line: a plain word as it is, everything else as JSON.
+func inline(v cty.Value) string {
+	v, _ = v.UnmarkDeep()
+	if v == cty.NilVal || v.IsNull() {
+		return "missing"
+	}
+	if v.Type() == cty.String && !strings.ContainsAny(v.AsString(), "\n\t ,") && v.AsString() != "" {
+		return v.AsString()
+	}
+	text, err := ctyjson.Marshal(v, v.Type())
+	if err != nil { // of a value that is not wholly known
+		return "?"
+	}
+	return string(text)
+}
+
+// brieflyShown cuts a text that is long. It is looked at for secrets before: half of one would not be found.
+func brieflyShown(text string) string {
+	const longest = 60
+	if r := []rune(text); len(r) > longest {
+		return string(r[:longest]) + "…"
+	}
+	return text
 }
 
 // otherSecrets returns values whose sensitive texts and numbers are replaced by others of the same shape: what a chart gives with them, and

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ type prospect struct {
 	resource providers.Resource
 	known    known
 	record   *release.Release  // the newest; nil: there is none
-	drift    map[string]string // of its objects
+	drift    []kube.Difference // of its objects
 	delta    plans.Delta
 	forecast *forecast // nil: nothing is to be changed, or it cannot be told
 	live     providers.Live
@@ -136,12 +135,19 @@ func (p *prospect) compareLive(ctx context.Context) error {
 			return err
 		}
 	}
-	p.drift = withoutVanished(drift, rel)
+	for _, d := range withoutVanished(drift, rel) {
+		if !d.Left {
+			p.drift = append(p.drift, d)
+			continue
+		}
+		p.live.Notes = append(p.live.Notes, fmt.Sprintf("%s of %s belongs to %s, which has set it otherwise than release %s: it is left so until the next change of the release",
+			p.known.masks.text(d.Path), d.Object, d.Owner, place{rel.Namespace, rel.Name}))
+	}
 	return nil
 }
 
-func (v *view) drift(ctx context.Context, manifest, namespace string) (map[string]string, error) {
-	return v.provider.cluster.Drift(ctx, v.session, manifest, namespace)
+func (v *view) drift(ctx context.Context, manifest, namespace string) ([]kube.Difference, error) {
+	return v.provider.cluster.Differences(ctx, v.session, manifest, namespace)
 }
 
 // badManifest reports whether a comparison failed for what a record holds, not for want of an answer: the next revision mends that, so it must
@@ -152,14 +158,14 @@ func badManifest(err error) bool {
 }
 
 // compareEach compares the objects of a manifest that cannot be compared as a whole, one after the other, and notes which cannot be.
-func (p *prospect) compareEach(ctx context.Context) (map[string]string, error) {
+func (p *prospect) compareEach(ctx context.Context) ([]kube.Difference, error) {
 	at := place{p.record.Namespace, p.record.Name}
 	objects, bad := readManifest(p.record.Manifest, at.namespace)
 	var unlike []string
 	if bad != nil {
 		unlike = append(unlike, strings.ReplaceAll(bad.Error(), "\n", "; "))
 	}
-	all := map[string]string{}
+	var all []kube.Difference
 	for _, o := range objects {
 		text, err := o.MarshalJSON()
 		if err != nil {
@@ -168,7 +174,7 @@ func (p *prospect) compareEach(ctx context.Context) (map[string]string, error) {
 		drift, err := p.view.drift(ctx, string(text), at.namespace)
 		switch {
 		case err == nil:
-			maps.Copy(all, drift)
+			all = append(all, drift...)
 		case badManifest(err):
 			unlike = append(unlike, o.title()+": "+kube.Brief(err))
 		default:
@@ -182,20 +188,17 @@ func (p *prospect) compareEach(ctx context.Context) (map[string]string, error) {
 }
 
 // withoutVanished leaves out objects that are meant to go by themselves: Jobs with a time to live after their end.
-func withoutVanished(drift map[string]string, rel *release.Release) map[string]string {
-	missing := slices.ContainsFunc(slices.Collect(maps.Keys(drift)), func(id string) bool {
-		return strings.HasPrefix(id, "Job.batch/") && !strings.Contains(id, " ")
-	})
-	if !missing {
+func withoutVanished(drift []kube.Difference, rel *release.Release) []kube.Difference {
+	gone := func(d kube.Difference) bool { return d.Path == "" && strings.HasPrefix(d.Object, "Job.batch/") }
+	if !slices.ContainsFunc(drift, gone) {
 		return drift
 	}
+	brief := map[string]bool{}
 	objects, _ := readManifest(rel.Manifest, rel.Namespace) // what is no object is not missing
 	for _, o := range objects {
-		if _, ok, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "ttlSecondsAfterFinished"); ok && o.groupKind().String() == "Job.batch" {
-			delete(drift, o.id())
-		}
+		_, brief[o.id()], _ = unstructured.NestedFieldNoCopy(o.Object, "spec", "ttlSecondsAfterFinished")
 	}
-	return drift
+	return slices.DeleteFunc(slices.Clone(drift), func(d kube.Difference) bool { return gone(d) && brief[d.Object] })
 }
 
 // load gets the chart of a release that will change, its dependencies settled by the values. That it cannot be had is an error; that it has other
@@ -396,19 +399,18 @@ func (p *prospect) states() map[string]string {
 	for _, o := range slices.Concat(p.forecast.fates.made, p.forecast.fates.changed) {
 		changed[o.id()] = true
 	}
-	for path, text := range p.drift {
-		id, field, _ := strings.Cut(path, " ")
-		if _, of := texts[id]; !of || changed[id] {
+	for _, d := range p.drift {
+		if _, of := texts[d.Object]; !of || changed[d.Object] {
 			continue
 		}
 		switch {
-		case field == "" && text == "missing":
-			texts[id] = fmt.Sprintf("made again by revision %d", revision)
-		case strings.HasPrefix(field, "spec.template."):
-			texts[id] = fmt.Sprintf("put back by revision %d, its pods restart", revision)
-			changed[id] = true
+		case d.Path == "":
+			texts[d.Object] = fmt.Sprintf("made again by revision %d", revision)
+		case strings.HasPrefix(d.Path, "spec.template."):
+			texts[d.Object] = fmt.Sprintf("put back by revision %d, its pods restart", revision)
+			changed[d.Object] = true
 		default:
-			texts[id] = fmt.Sprintf("put back by revision %d", revision)
+			texts[d.Object] = fmt.Sprintf("put back by revision %d", revision)
 		}
 	}
 	return texts

@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -21,9 +22,8 @@ type Cluster interface {
 	// RESTConfig returns how the API is reached. It waits until the session is probed.
 	RESTConfig(ctx context.Context, s providers.Session) (*rest.Config, error)
 
-	// Drift returns where live objects differ from a manifest: "Deployment.apps/cx/web spec.replicas" = "5, released 2".
-	// namespace is that of objects that name none.
-	Drift(ctx context.Context, s providers.Session, manifest, namespace string) (map[string]string, error)
+	// Differences returns where live objects differ from a manifest. namespace is that of objects that name none.
+	Differences(ctx context.Context, s providers.Session, manifest, namespace string) ([]kube.Difference, error)
 }
 
 // Options are the provider's limits. Zero values mean the defaults.

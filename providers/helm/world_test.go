@@ -3,6 +3,7 @@ package helm_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
+	"helm.sh/helm/v4/pkg/action"
+	helmkube "helm.sh/helm/v4/pkg/kube"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +24,7 @@ import (
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
 	"github.com/expertflow/cxha/providers/helm"
+	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
@@ -37,8 +41,9 @@ type world struct {
 	mu       sync.Mutex // guards the rest
 	calls    []string
 	progress []string
-	notes    []string // of the last plan
-	down     error    // what reaching the API fails with
+	notes    []string                // of the last plan
+	down     error                   // what reaching the API fails with
+	refusing func(*http.Request) int // the code that a request is answered with instead; 0: none
 }
 
 // newWorld returns a world whose blueprint has the releases, and the name of its cluster is the test's own: releases of other
@@ -79,20 +84,34 @@ func (w *world) RESTConfig(context.Context, providers.Session) (*rest.Config, er
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			w.mu.Lock()
 			w.calls = append(w.calls, r.Method+" "+r.URL.Path)
+			refusing := w.refusing
 			w.mu.Unlock()
+			if refusing != nil {
+				if code := refusing(r); code != 0 {
+					return answer(r, code), nil
+				}
+			}
 			return next.RoundTrip(r)
 		})
 	})
 	return config, nil
 }
 
-// Drift compares the data of ConfigMaps.
-func (w *world) Drift(ctx context.Context, _ providers.Session, manifest, namespace string) (map[string]string, error) {
-	drift := map[string]string{}
+// Differences compares the data of ConfigMaps, and whether Jobs are there.
+func (w *world) Differences(ctx context.Context, _ providers.Session, manifest, namespace string) ([]kube.Difference, error) {
+	var found []kube.Difference
 	for doc := range strings.SplitSeq(manifest, "\n---\n") {
 		var cm corev1.ConfigMap
 		if err := yaml.Unmarshal([]byte(doc), &cm); err != nil {
 			return nil, err
+		}
+		if cm.Kind == "Job" {
+			id := "Job.batch/" + namespace + "/" + cm.Name
+			if _, err := w.api.client.BatchV1().Jobs(namespace).Get(ctx, cm.Name, metav1.GetOptions{}); apierrors.IsNotFound(err) {
+				found = append(found, kube.Difference{Object: id})
+			} else if err != nil {
+				return nil, err
+			}
 		}
 		if cm.Kind != "ConfigMap" {
 			continue
@@ -100,7 +119,7 @@ func (w *world) Drift(ctx context.Context, _ providers.Session, manifest, namesp
 		id := "ConfigMap/" + namespace + "/" + cm.Name
 		live, err := w.api.client.CoreV1().ConfigMaps(namespace).Get(ctx, cm.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			drift[id] = "missing"
+			found = append(found, kube.Difference{Object: id})
 			continue
 		}
 		if err != nil {
@@ -108,11 +127,11 @@ func (w *world) Drift(ctx context.Context, _ providers.Session, manifest, namesp
 		}
 		for key, want := range cm.Data {
 			if got := live.Data[key]; got != want {
-				drift[id+" data."+key] = fmt.Sprintf("%s, released %s", got, want)
+				found = append(found, kube.Difference{Object: id, Path: "data." + key, Live: cty.StringVal(got), Wanted: cty.StringVal(want)})
 			}
 		}
 	}
-	return drift, nil
+	return found, nil
 }
 
 func (w *world) take() []string {
@@ -127,6 +146,44 @@ func (w *world) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down = err
+}
+
+// refuse answers requests that code returns a status for with that; nil ends it.
+func (w *world) refuse(code func(*http.Request) int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusing = code
+}
+
+// answer is an API server's answer without success.
+func answer(r *http.Request, code int) *http.Response {
+	reason := metav1.StatusReasonForbidden
+	if code == http.StatusServiceUnavailable {
+		reason = metav1.StatusReasonServiceUnavailable
+	}
+	body := fmt.Sprintf(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "not now", "reason": %q, "code": %d}`, reason, code)
+	return &http.Response{
+		StatusCode: code, Status: http.StatusText(code), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+// pretend stores a release's record as an apply would leave it, without its objects.
+func (w *world) pretend(r blueprint.Release) {
+	w.t.Helper()
+	w.mustPlan(r) // locks it
+	cs, _ := charts(w.t)
+	ch, err := cs.Load(w.t.Context(), r.Chart, w.bp.Lock.Charts[0].Digest)
+	must(w.t, err)
+	values, err := helm.HelmValues(r.Values)
+	must(w.t, err)
+	w.helmCLI(r.Namespace, true, func(cfg *action.Configuration) error {
+		i := action.NewInstall(cfg)
+		i.ReleaseName, i.Namespace, i.CreateNamespace, i.WaitStrategy = r.Name, r.Namespace, true, helmkube.HookOnlyStrategy
+		i.Labels = map[string]string{kube.ClusterLabel: w.bp.Cluster.Name, helm.DigestLabel: strings.TrimPrefix(w.bp.Lock.Charts[0].Digest, "sha256:")[:40]}
+		_, err := i.Run(ch, values)
+		return err
+	})
 }
 
 // The world is the session too.

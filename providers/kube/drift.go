@@ -10,6 +10,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/expertflow/cxha/plans"
@@ -102,11 +103,33 @@ func differences(id string, full, live *unstructured.Unstructured) []Difference 
 	for _, f := range left {
 		found = append(found, Difference{Object: id, Path: f.path, Live: valueOf(f.live), Wanted: valueOf(f.wanted), Sensitive: isSecret(full.Object), Owner: f.owner.name, Left: true})
 	}
+	live = released(live)
 	b, a := compared(wanted, live, predicted(wanted, live))
 	for _, d := range plans.Attrs(contentValue(b, false), contentValue(a, false)) {
 		found = append(found, Difference{Object: id, Path: d.Path, Live: d.Before, Wanted: d.After, Sensitive: d.Sensitive || isSecret(full.Object)})
 	}
 	return found
+}
+
+// releases is the field manager of releases: Helm's own name, whoever sends them.
+const releases = "helm"
+
+// released returns a live object of a release whose fields count as the comparison's own: what Helm has applied is what the manifest stands
+// for. What Helm's older way has set holds the server's defaults as well, so it tells the form of fields only.
+func released(live *unstructured.Unstructured) *unstructured.Unstructured {
+	entries := slices.Clone(live.GetManagedFields())
+	for i, e := range entries {
+		switch {
+		case e.Manager != releases || e.Subresource != "":
+		case e.Operation == metav1.ManagedFieldsOperationApply:
+			entries[i].Manager = FieldManager
+		default:
+			entries[i].Manager = nobody
+		}
+	}
+	own := live.DeepCopy()
+	own.SetManagedFields(entries)
+	return own
 }
 
 // Drift tells the differences of a manifest as texts: "5, released 2" by object and field, "missing" where there is none.

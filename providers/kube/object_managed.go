@@ -38,13 +38,8 @@ func managersOf(o *unstructured.Unstructured) []manager {
 	return found
 }
 
-// helmManager is Helm's field manager, under which the objects of cxha's releases are applied too.
-const helmManager = "helm"
-
-// ours reports whether what a field manager has in an object is cxha's: its own, or Helm's in an object of a release.
-func ours(manager string, o *unstructured.Unstructured) bool {
-	return manager == FieldManager || manager == helmManager && o.GetAnnotations()["meta.helm.sh/release-name"] != ""
-}
+// nobody stands for a field manager whose fields are neither cxha's nor somebody else's.
+const nobody = "(nobody)"
 
 // owned is a set of fields below one place of an object.
 type owned struct {
@@ -113,7 +108,8 @@ func root(states ...*unstructured.Unstructured) spot {
 			all = all.Union(m.fields.set)
 			switch {
 			case i > 0: // whose the fields are is what is seen of the first
-			case ours(m.name, o):
+			case m.name == nobody:
+			case m.name == FieldManager:
 				mine = mine.Union(m.fields.set)
 			default:
 				others = others.Union(m.fields.set)

@@ -42,7 +42,7 @@ func leave(wanted, live *unstructured.Unstructured) (without *unstructured.Unstr
 	var there []holder
 	programs := false
 	for _, m := range managersOf(live) {
-		if !ours(m.name, live) {
+		if m.name != FieldManager {
 			there = append(there, holder{m, m.fields})
 			programs = programs || !byHand(m.name)
 		}
