@@ -35,7 +35,7 @@ func bundlesOf(bp *blueprint.Blueprint) []bundle {
 		bs = append(bs, bundle{Common: k.Common, kustomization: k.Path})
 	}
 	for i := range bs {
-		bs[i].before = blocksBefore(bp, &bs[i])
+		bs[i].before = BlocksBefore(bp, bs[i].Addr, bs[i].After)
 	}
 	return bs
 }

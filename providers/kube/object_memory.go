@@ -26,17 +26,27 @@ var awaited = []kschema.GroupKind{
 	{Group: "apps", Kind: "Deployment"}, {Group: "apps", Kind: "StatefulSet"}, {Group: "apps", Kind: "DaemonSet"}, {Group: "batch", Kind: "Job"},
 }
 
-// blocksBefore are the addresses of the blocks that a bundle comes after, sorted.
-func blocksBefore(bp *blueprint.Blueprint, b *bundle) []string {
-	var before []string
-	for _, ref := range bp.Dependencies()[b.Addr] {
-		before = append(before, ref.To.String())
+// workloads are the types of blocks that put something into the cluster. Machines have an order of removal of their own.
+var workloads = []string{"load_balancer", "ingress", "storage", "helm_release", "kustomization", "manifest"}
+
+// BlocksBefore are the addresses of the workloads' blocks that a block comes after, sorted: those of its depends_on, and of the resources
+// that it waits for.
+func BlocksBefore(bp *blueprint.Blueprint, block schema.BlockAddr, after []schema.Addr) []string {
+	var all []schema.BlockAddr
+	for _, ref := range bp.Dependencies()[block] {
+		all = append(all, ref.To)
 	}
-	for _, a := range b.After {
-		before = append(before, a.Block.String())
+	for _, a := range after {
+		all = append(all, a.Block)
+	}
+	var before []string
+	for _, a := range all {
+		if a != block && slices.Contains(workloads, a.Type) {
+			before = append(before, a.String())
+		}
 	}
 	slices.Sort(before)
-	return slices.DeleteFunc(slices.Compact(before), func(block string) bool { return block == b.Addr.String() })
+	return slices.Compact(before)
 }
 
 func listOrAbsent(ss []string) cty.Value {
