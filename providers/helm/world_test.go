@@ -106,6 +106,10 @@ func (w *world) Differences(ctx context.Context, _ providers.Session, manifest, 
 		if err := yaml.Unmarshal([]byte(doc), &cm); err != nil {
 			return nil, err
 		}
+		namespace := namespace
+		if cm.Namespace != "" {
+			namespace = cm.Namespace
+		}
 		if cm.Kind == "Job" {
 			id := "Job.batch/" + namespace + "/" + cm.Name
 			if _, err := w.api.client.BatchV1().Jobs(namespace).Get(ctx, cm.Name, metav1.GetOptions{}); apierrors.IsNotFound(err) {
