@@ -89,7 +89,8 @@ var Repository = Rule{Summary: "Invalid repository", Doc: "an address that begin
 	return ""
 }}
 
-// ChartVersion is the rule for versions of charts: Semantic Versioning 2, all three numbers, perhaps with a leading v.
+// ChartVersion is the rule for versions of charts: Semantic Versioning 2, perhaps with a leading v. Charts have versions such as 5.0 as well,
+// which Helm takes; it is one version too, and no range.
 var ChartVersion = Rule{Summary: "Invalid chart version", Doc: "an exact version such as 1.2.3", Check: func(s string) string {
 	const why = "Write one exact version such as 1.2.3: a range, or the latest, means other bytes next month than those that were reviewed."
 	v := "v" + strings.TrimPrefix(s, "v")
@@ -98,11 +99,15 @@ var ChartVersion = Rule{Summary: "Invalid chart version", Doc: "an exact version
 		return fmt.Sprintf("%q is a range of versions. %s", s, why)
 	case !semver.IsValid(v):
 		return fmt.Sprintf("%q is no version of a chart. %s", s, why)
-	case semver.Canonical(v)+semver.Build(v) != v:
-		return fmt.Sprintf("%q leaves out a part of the version, so it can mean several. %s", s, why)
 	}
 	return ""
 }}
+
+// SameChartVersion reports whether two versions of charts are the same one, such as 5, 5.0 and v5.0.0.
+func SameChartVersion(a, b string) bool {
+	va, vb := "v"+strings.TrimPrefix(a, "v"), "v"+strings.TrimPrefix(b, "v")
+	return va == vb || semver.IsValid(va) && semver.IsValid(vb) && semver.Compare(va, vb) == 0 && semver.Build(va) == semver.Build(vb)
+}
 
 // ChartDigest is the rule for digests of charts.
 var ChartDigest = matching("Invalid digest", "sha256: and 64 hexadecimal digits", `^sha256:[0-9a-f]{64}$`,

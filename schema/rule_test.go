@@ -43,7 +43,7 @@ func TestRules(t *testing.T) {
 		"chart": {schema.Chart, []string{"cx", "ingress-nginx", "oci://registry.cx.internal/charts/cx", "oci://127.0.0.1:5000/cx", "oci://[::1]:5000/a/b/c-d", "./charts/cx", "../cx.tgz", "/srv/cx", "~/cx", "."},
 			[]string{"", "-cx", "charts/cx", "oci://", "oci://registry.cx.internal", "oci://registry.cx.internal/CX", "oci://registry.cx.internal/cx:1.0.0", "oci://r/cx@sha256:00", "oci://u:p@r/cx", "https://x/cx.tgz", "./a\nb", "c x"}},
 		"repository":    {schema.Repository, []string{"https://charts.cx.internal", "http://127.0.0.1:8080/charts/"}, []string{"", "charts.cx.internal", "oci://r/charts", "https://u:p@r/", "file:///srv", "https://", "https://r/?a=b"}},
-		"chart version": {schema.ChartVersion, []string{"1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+build"}, []string{"", "1", "1.2", "1.x", "1.2.x", "^1.2", "~1.2.3", ">=1.2.3", "*", "latest", "1.2.3 || 2.0.0", "01.2.3", "1.2.3 - 1.3.0"}},
+		"chart version": {schema.ChartVersion, []string{"1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+build", "1", "5.0"}, []string{"", "1.x", "1.2.x", "^1.2", "~1.2.3", ">=1.2.3", "*", "latest", "1.2.3 || 2.0.0", "01.2.3", "1.2.3 - 1.3.0"}},
 		"digest":        {schema.ChartDigest, []string{"sha256:" + strings.Repeat("0a", 32)}, []string{"", "sha256:", strings.Repeat("0a", 32), "sha256:" + strings.Repeat("0A", 32), "sha512:" + strings.Repeat("0a", 32)}},
 		"release":       {schema.ReleaseName, []string{"cx", "cx-1"}, []string{"", "CX", "c.x", "c_x", strings.Repeat("a", 54)}},
 		"namespace":     {schema.Namespace, []string{"kube-system"}, []string{"", "Kube", "a.b", long}},

@@ -138,6 +138,7 @@ func (u *upgrade) chart(helm *action.Configuration) (*chart.Chart, error) {
 	}
 	ch.Metadata.Annotations[blockAnnotation] = u.known.release.Addr.String()
 	ch.Metadata.Annotations[sensitiveAnnotation] = strings.Join(pointers(desiredValues(u.known.release.Values)), "\n")
+	ch.Metadata.Annotations[usesAnnotation] = strings.Join(u.known.uses, "\n")
 	ch.Metadata.Annotations[afterAnnotation] = strings.Join(u.known.after, "\n")
 	ch.Metadata.Annotations[objectsAnnotation] = string(text)
 	return ch, nil
@@ -199,6 +200,7 @@ func (u *upgrade) foresee(helm *action.Configuration, deployed *release.Release)
 	if v.note != "" {
 		u.progress("%s", v.note)
 	}
+	u.known.uses = usesOfAll(f.objects)
 	u.method = v.method
 	return f.fates.texts(objectStates(deployed), revision), v.err
 }

@@ -181,20 +181,15 @@ func assemble(ref blueprint.Chart, files []*archive.BufferedFile) (*chart.Chart,
 		return nil, fmt.Errorf("%s: apiVersion %q in its Chart.yaml is not known: want v1 or v2", describe(ref), ch.Metadata.APIVersion)
 	case ch.Metadata.Type == "library":
 		return nil, fmt.Errorf("%s: it is a library for other charts and cannot be installed", describe(ref))
-	case !isLocal(ref) && name != baseName(ref):
+	case schema.SourceOf(ref.Name) == schema.ChartInRepository && !strings.EqualFold(name, ref.Name): // a registry's path is the author's choice
 		return nil, fmt.Errorf("%s: the archive there is of the chart %s", describe(ref), name)
-	case !isLocal(ref) && strings.TrimPrefix(ch.Metadata.Version, "v") != strings.TrimPrefix(ref.Version, "v"):
+	case !isLocal(ref) && !schema.SameChartVersion(ch.Metadata.Version, ref.Version):
 		return nil, fmt.Errorf("%s: the archive there is of version %s", describe(ref), ch.Metadata.Version)
 	}
 	if missing := missingDependencies(ch); len(missing) > 0 {
 		return nil, fmt.Errorf("%s: the charts that it needs are not in its directory charts: %s\nrun 'helm dependency build' in it", describe(ref), strings.Join(missing, ", "))
 	}
 	return ch, nil
-}
-
-// baseName is the name of a chart without the way to it.
-func baseName(ref blueprint.Chart) string {
-	return ref.Name[strings.LastIndex(ref.Name, "/")+1:]
 }
 
 func missingDependencies(ch *chart.Chart) []string {

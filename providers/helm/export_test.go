@@ -32,3 +32,6 @@ func Pointers(v cty.Value) []string { return pointers(v) }
 func Hide(live, desired cty.Value, secret []string) cty.Value { return hide(live, desired, secret) }
 
 func Problems(err error) string { return problems(err) }
+
+// Mask takes secrets out of a text.
+func Mask(text string, secrets ...string) string { return newMasks(secrets...).text(text) }

@@ -26,6 +26,7 @@ const (
 	blockAnnotation     = "cxha.io/block"     // the block's address
 	sensitiveAnnotation = "cxha.io/sensitive" // JSON pointers to the values that are secret, one on a line
 	objectsAnnotation   = "cxha.io/objects"   // JSON object: the states of the release's objects
+	usesAnnotation      = "cxha.io/uses"      // keys of what the release's objects cannot work without, one on a line
 	afterAnnotation     = "cxha.io/after"     // the blocks that the release came after, one on a line
 )
 

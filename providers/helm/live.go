@@ -33,7 +33,7 @@ func live(rel *release.Release, want cty.Value, drift map[string]string) (cty.Va
 		"namespace": cty.StringVal(rel.Namespace),
 		"cluster":   orNull(rel.Labels[kube.ClusterLabel]),
 		"chart":     liveChart(rel, want),
-		"version":   orNull(chartVersion(rel)),
+		"version":   liveVersion(rel, want),
 		"digest":    liveDigest(rel, want),
 		"values":    values,
 		"keep":      cty.BoolVal(kept(rel)),
@@ -69,6 +69,14 @@ func chartVersion(rel *release.Release) string {
 		return ""
 	}
 	return rel.Chart.Metadata.Version
+}
+
+// liveVersion is the chart's version as the blueprint has it where it is the same: YAML makes 5 of 5.0.
+func liveVersion(rel *release.Release, want cty.Value) cty.Value {
+	if wanted := attr(want, "version"); wanted != "" && schema.SameChartVersion(wanted, chartVersion(rel)) {
+		return cty.StringVal(wanted)
+	}
+	return orNull(chartVersion(rel))
 }
 
 // liveChart is the chart's name as the blueprint has it where it is the same chart: a record has only the bare name.

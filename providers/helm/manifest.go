@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kubeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
+
+	"github.com/expertflow/cxha/providers/kube"
 )
 
 // groupKind is a kind of objects with its group.
@@ -172,12 +175,24 @@ var clusterKinds = []groupKind{
 // stays reports whether an object of a release is left where it is when the release or its chart has it no more: data, and what data goes
 // with. Somebody who wants it gone says so to Kubernetes.
 func stays(kind groupKind) bool {
-	switch kind {
-	case groupKind{Kind: "PersistentVolumeClaim"}, groupKind{Kind: "PersistentVolume"}, groupKind{Kind: "Namespace"},
-		groupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
-		return true
+	return kube.HoldsData(kind) || kind == groupKind{Kind: "Namespace"} || kind == groupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+}
+
+// usesOfAll are the keys of what objects cannot work without and that is not among them, sorted.
+func usesOfAll(objects []object) []string {
+	own, keys := map[string]bool{}, map[string]bool{}
+	for _, o := range objects {
+		own[o.id()] = true
 	}
-	return false
+	for _, o := range objects {
+		placed := &unstructured.Unstructured{Object: maps.Clone(o.Object)}
+		placed.Object["metadata"] = map[string]any{"name": o.GetName(), "namespace": o.namespace}
+		for _, key := range kube.Uses(placed) {
+			keys[key] = true
+		}
+	}
+	maps.DeleteFunc(keys, func(key string, _ bool) bool { return own[key] })
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // definedKind is the kind that an object defines; ok is false for other objects than definitions.

@@ -232,7 +232,13 @@ func recordedOrder(rel *release.Release) (after []schema.BlockAddr, uses []strin
 			after = append(after, b)
 		}
 	}
-	return after, []string{"Namespace/" + rel.Namespace}
+	uses = []string{"Namespace/" + rel.Namespace}
+	text := annotation(rel, usesAnnotation)
+	if text == "" {
+		objects, _ := readManifest(rel.Manifest, rel.Namespace) // what is no object uses nothing
+		return after, append(uses, usesOfAll(objects)...)
+	}
+	return after, append(uses, strings.Split(text, "\n")...)
 }
 
 // blocksBefore are the blocks that a resource comes after.

@@ -73,6 +73,7 @@ func (p *prospect) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", p.known.release.Chart.Name, err)
 	}
+	p.known.uses = usesOfAll(p.forecast.objects)
 	if len(p.drift) > 0 { // its texts may be computed from secrets
 		if err := p.maskComputed(ctx); err != nil {
 			return err

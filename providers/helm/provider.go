@@ -78,6 +78,7 @@ type known struct {
 	release blueprint.Release
 	cluster string   // the cluster's name
 	digest  string   // of the chart, by the lock
+	uses    []string // keys of what the release's objects cannot work without
 	after   []string // the blocks that the release comes after
 	masks   masks    // of its values, and of what its chart computes from them
 }

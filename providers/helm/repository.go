@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/cli"
 	"helm.sh/helm/v4/pkg/repo/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
@@ -63,11 +65,12 @@ func findChart(index []byte, name, version string) (*repo.ChartVersion, error) {
 	if !ok {
 		return nil, fmt.Errorf("the repository has no chart of that name%s", someOf(" (it has ", ")", chartNames(file)))
 	}
+	exact := slices.ContainsFunc(versions, func(v *repo.ChartVersion) bool { return v != nil && v.Metadata != nil && v.Version == version })
 	var others []string
 	for _, v := range versions {
 		switch {
 		case v == nil || v.Metadata == nil:
-		case v.Version != version:
+		case v.Version != version && (exact || !schema.SameChartVersion(v.Version, version)):
 			others = append(others, v.Version)
 		case len(v.URLs) == 0 || v.URLs[0] == "":
 			return nil, errors.New("the repository's index has no address of the archive")

@@ -43,6 +43,7 @@ type world struct {
 	progress []string
 	notes    []string                // of the last plan
 	down     error                   // what reaching the API fails with
+	words    string                  // of such answers
 	refusing func(*http.Request) int // the code that a request is answered with instead; 0: none
 }
 
@@ -84,11 +85,11 @@ func (w *world) RESTConfig(context.Context, providers.Session) (*rest.Config, er
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			w.mu.Lock()
 			w.calls = append(w.calls, r.Method+" "+r.URL.Path)
-			refusing := w.refusing
+			refusing, words := w.refusing, "not now: "+w.words
 			w.mu.Unlock()
 			if refusing != nil {
 				if code := refusing(r); code != 0 {
-					return answer(r, code), nil
+					return answer(r, code, words), nil
 				}
 			}
 			return next.RoundTrip(r)
@@ -104,6 +105,10 @@ func (w *world) Differences(ctx context.Context, _ providers.Session, manifest, 
 		var cm corev1.ConfigMap
 		if err := yaml.Unmarshal([]byte(doc), &cm); err != nil {
 			return nil, err
+		}
+		namespace := namespace
+		if cm.Namespace != "" {
+			namespace = cm.Namespace
 		}
 		if cm.Kind == "Job" {
 			id := "Job.batch/" + namespace + "/" + cm.Name
@@ -155,13 +160,26 @@ func (w *world) refuse(code func(*http.Request) int) {
 	w.refusing = code
 }
 
+// refuseWith answers changes of ConfigMaps with an error that has a text in it, as the API server's have the value that they refuse.
+func (w *world) refuseWith(text string) {
+	w.refuse(func(r *http.Request) int {
+		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/configmaps") {
+			return 0
+		}
+		return http.StatusForbidden
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.words = text
+}
+
 // answer is an API server's answer without success.
-func answer(r *http.Request, code int) *http.Response {
+func answer(r *http.Request, code int, words string) *http.Response {
 	reason := metav1.StatusReasonForbidden
 	if code == http.StatusServiceUnavailable {
 		reason = metav1.StatusReasonServiceUnavailable
 	}
-	body := fmt.Sprintf(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "not now", "reason": %q, "code": %d}`, reason, code)
+	body := fmt.Sprintf(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": %q, "reason": %q, "code": %d}`, words, reason, code)
 	return &http.Response{
 		StatusCode: code, Status: http.StatusText(code), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
