@@ -209,6 +209,61 @@ func TestNoNetworkManagerNothingToDo(t *testing.T) {
 	}
 }
 
+// What NetworkManager goes by is all its files together.
+func TestNetworkManagerThatAnotherFileChanges(t *testing.T) {
+	t.Parallel()
+	note := func(missing, by string) string {
+		return "NetworkManager of w1 manages interfaces that the CNI makes (" + missing + "), although /etc/NetworkManager/conf.d/rke2-canal.conf says otherwise: " +
+			by + " is read after it and sets unmanaged-devices. Take the line out there, or add to the list by unmanaged-devices+=."
+	}
+	const all = "interface-name:flannel*, interface-name:cali*, interface-name:tunl*, interface-name:vxlan.calico, " +
+		"interface-name:vxlan-v6.calico, interface-name:wireguard.cali, interface-name:wg-v6.cali"
+	later := func(name, line string) string {
+		return "mkdir -p /etc/NetworkManager/conf.d\nprintf '[keyfile]\\n%s\\n' '" + line + "' > /etc/NetworkManager/conf.d/" + name + "\n"
+	}
+	for name, test := range map[string]struct{ prepare, want string }{
+		"no other file":   {"", ""},
+		"an earlier file": {later("10-globally-managed-devices.conf", "unmanaged-devices=*,except:type:wifi"), ""},
+		"a later file":    {later("zz.conf", "unmanaged-devices=interface-name:eth9"), note(all, "/etc/NetworkManager/conf.d/zz.conf")},
+		"everything":      {later("zz.conf", "unmanaged-devices=*"), ""},
+		"all but one":     {later("zz.conf", "unmanaged-devices = *;except:interface-name:cali*"), note("interface-name:cali*", "/etc/NetworkManager/conf.d/zz.conf")},
+		"more":            {later("zz.conf", "unmanaged-devices+=interface-name:eth9"), ""},
+		"less":            {later("zz.conf", "unmanaged-devices-=interface-name:cali*"), note("interface-name:cali*", "/etc/NetworkManager/conf.d/zz.conf")},
+		"other section":   {later("zz.conf", "[device]"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, inPlace := range []bool{false, true} {
+				run, c := providertest.Relocated(t), cases(t)["network manager"]
+				prepare := test.prepare
+				if inPlace {
+					if reply, err := run(t.Context(), c.Prepare); err != nil || reply.Exit != 0 {
+						t.Fatal(reply, err)
+					}
+					providertest.Converge(t, run, c.Kind, c.Resource)
+				}
+				if got := notes(t, run, c, prepare); got != test.want {
+					t.Errorf("file in its place: %v; noted is\n%s\nwant\n%s", inPlace, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+// A host that an older cxha prepared gets the line that adds to the list.
+func TestNetworkManagerFileThatReplacesTheList(t *testing.T) {
+	t.Parallel()
+	run, c := providertest.Relocated(t), cases(t)["network manager"]
+	old := strings.Replace(c.Resource.Desired.GetAttr("content").AsString(), "+=", "=", 1)
+	if reply, err := run(t.Context(), c.Prepare+"mkdir -p /etc/NetworkManager/conf.d\ncat > /etc/NetworkManager/conf.d/rke2-canal.conf <<'E'\n"+old+"E\n"); err != nil || reply.Exit != 0 {
+		t.Fatal(reply, err)
+	}
+	if change, ok := providertest.Changes(t, run, c.Kind, c.Resource); !ok || change.Action != plans.Update {
+		t.Errorf("planned is %s, want an update", change.Action)
+	}
+	providertest.Converge(t, run, c.Kind, c.Resource)
+}
+
 // NetworkManager refuses to reload now and then. What it has not read must not look as if it were in place.
 func TestNetworkManagerRefusesToReload(t *testing.T) {
 	t.Parallel()
