@@ -8,8 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/expertflow/cxha/internal/shell"
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/footprint"
 	"github.com/expertflow/cxha/providers/host"
 	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema"
@@ -60,6 +62,7 @@ func TestCompileLeavesOut(t *testing.T) {
 		"no storage":                  {func(bp *blueprint.Blueprint) { bp.Storages = nil }, "host.tools"},
 		"no export":                   {func(bp *blueprint.Blueprint) { bp.Storages = bp.Storages[1:] }, `host.nfs["nfs"]`},
 		"no load balancer":            {func(bp *blueprint.Blueprint) { bp.LoadBalancers = nil }, `host.arp["first-pool"]`},
+		"kept firewalls":              {func(bp *blueprint.Blueprint) { bp.Cluster.Firewall = schema.FirewallKeep }, "host.firewall"},
 		"another CNI":                 {func(bp *blueprint.Blueprint) { bp.Cluster.CNI = "cilium" }, "host.network_manager"},
 	} {
 		bp := sample()
@@ -298,6 +301,62 @@ func TestNetworkManagerRefusesToReload(t *testing.T) {
 				t.Errorf("the next plan: %t, %s", ok, again.Action)
 			}
 		})
+	}
+}
+
+// A firewall that cxha switched off is switched on again as it was: when the blueprint keeps it, and when the node goes.
+func TestFirewallsComeBack(t *testing.T) {
+	t.Parallel()
+	c := cases(t)["firewall"]
+	for name, test := range map[string]struct{ prepare, want string }{
+		"active and enabled": {unit("ufw", "active", "enabled"), "active enabled"},
+		"only active":        {unit("ufw", "active", "disabled"), "active disabled"},
+		"only enabled":       {unit("ufw", "inactive", "enabled"), "inactive enabled"},
+		"was off":            {unit("ufw", "inactive", "disabled") + unit("firewalld", "active", "enabled"), "inactive disabled"},
+	} {
+		for how, removal := range map[string]func(t *testing.T, run providertest.Runner) string{
+			"kept": func(t *testing.T, run providertest.Runner) string {
+				r := c.Resource
+				r.Desired = cty.NullVal(r.Desired.Type())
+				change, ok := providertest.Changes(t, run, c.Kind, r)
+				if !ok || change.Action != plans.Delete || !strings.Contains(change.Reason.Text, "switched on again") {
+					t.Fatalf("planned is %s (%s)", change.Action, change.Reason.Text)
+				}
+				s, err := c.Kind.Commands(change)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s.Text()
+			},
+			"node gone": func(*testing.T, providertest.Runner) string {
+				var s shell.Script
+				footprint.Remove(&s)
+				return s.Text()
+			},
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				run := providertest.Relocated(t)
+				if reply, err := run(t.Context(), test.prepare); err != nil || reply.Exit != 0 {
+					t.Fatal(reply, err)
+				}
+				change, ok := providertest.Changes(t, run, c.Kind, c.Resource)
+				if ok && !strings.Contains(change.Reason.Text, `firewall = "keep" in the cluster block`) {
+					t.Errorf("the reason does not say how to keep it: %s", change.Reason.Text)
+				}
+				providertest.Converge(t, run, c.Kind, c.Resource)
+				again := removal(t, run)
+				for range 2 {
+					reply, err := run(t.Context(), "set -eu\n"+again+"echo $(cat run/units/ufw/active run/units/ufw/enabled)\n")
+					if err != nil || reply.Exit != 0 || strings.TrimSpace(reply.Stdout) != test.want {
+						t.Fatalf("ufw is %q (%d, %v, %s), want %q", reply.Stdout, reply.Exit, err, reply.Stderr, test.want)
+					}
+				}
+				if reply, err := run(t.Context(), "rm -rf run/units/ufw\nset -eu\n"+again); err != nil || reply.Exit != 0 {
+					t.Errorf("without ufw: %v, %+v", err, reply)
+				}
+			})
+		}
 	}
 }
 
