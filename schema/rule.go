@@ -40,6 +40,15 @@ var CNI = Rule{Summary: plainCNI.Summary, Check: func(s string) string {
 
 var plainCNI = oneOf("Unknown pod network", "pod network", "none", "calico", "canal", "cilium", "flannel")
 
+// HostFirewall is the rule for what happens to firewalls that run on hosts.
+var HostFirewall = oneOf("Unknown value", "way to treat the firewalls of hosts", FirewallOff, FirewallKeep)
+
+// What happens to firewalls that run on hosts.
+const (
+	FirewallOff  = "off"
+	FirewallKeep = "keep"
+)
+
 // TaintEffect is the rule for effects of taints.
 var TaintEffect = oneOf("Unknown taint effect", "effect of a taint", "NoSchedule", "PreferNoSchedule", "NoExecute")
 

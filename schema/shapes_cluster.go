@@ -33,6 +33,9 @@ func clusterAttrs() []Attr {
 			Doc: "Addresses of services. As for `pod_cidr`: apart from all other networks, and final.", Example: "\"10.43.0.0/16\""},
 		{Name: "cni", Type: cty.String, Default: cty.StringVal("canal"), Rule: &CNI,
 			Doc: "The pod network: `canal`, `calico`, `cilium`, `flannel`, or `none` to bring your own; `multus,` before it puts Multus in front. It cannot be changed once the cluster runs.", Example: "\"canal\""},
+		{Name: "firewall", Type: cty.String, Default: cty.StringVal(FirewallOff), Rule: &HostFirewall,
+			Doc: "What happens to ufw and firewalld on the nodes: `off` switches a running one off, now and at every boot, because its rules and those of the pod network undo each other; " +
+				"removing a node from the blueprint switches on again what cxha switched off there. `keep` leaves them as they are: you open the ports of RKE2 and of the pod network yourself.", Example: "\"keep\""},
 		{Name: "token", Type: cty.String, Secrecy: Always, Rule: &Token, DefaultDoc: "made by cxha",
 			Doc: "The secret that servers join with. It also encrypts the CA keys inside snapshots: without it, no snapshot can be restored. Leave it " +
 				"out and cxha makes one, keeps it on the control plane and, if `token_copy` is given, encrypted beside the blueprint.", Example: "var.token"},

@@ -55,10 +55,34 @@ func rewriteHosts(s *shell.Script, write func()) {
 	s.Add(`mv -f "$cxha_new" %s`, HostsFile)
 }
 
-// Remove adds the lines that remove everything of cxha from the host, its marks last. Settings and modules that are in the
+// firewallRecord has a line for each firewall that cxha switched off: its unit, and what it was before.
+const firewallRecord = providers.StateDir + "/firewall-off"
+
+// RecordFirewall adds the lines that record what a firewall is, before it is switched off: "active", "enabled", or both. What was
+// recorded first counts.
+func RecordFirewall(s *shell.Script, unit, state string) {
+	s.Add("mkdir -p %s", providers.StateDir)
+	s.Add("grep -q -s %s %s || echo %s >> %s", "^"+unit+" ", firewallRecord, unit+" "+state, firewallRecord)
+}
+
+// RestoreFirewalls adds the lines that make the recorded firewalls what they were. One that is no longer on the host is passed over.
+func RestoreFirewalls(s *shell.Script) {
+	s.Add("if [ -f %s ]; then", firewallRecord)
+	s.Add("  while read -r cxha_unit cxha_state; do")
+	s.Add(`    case $cxha_unit in ufw | firewalld) ;; *) continue ;; esac`)
+	s.Add(`    [ "$(systemctl show -p LoadState --value "$cxha_unit.service")" != not-found ] || continue`)
+	s.Add(`    case $cxha_state in *enabled*) systemctl enable "$cxha_unit.service" < /dev/null ;; esac`)
+	s.Add(`    case $cxha_state in *activ*) systemctl start "$cxha_unit.service" < /dev/null ;; esac`)
+	s.Add("  done < %s", firewallRecord)
+	s.Add("  rm -f %s", firewallRecord)
+	s.Add("fi")
+}
+
+// Remove adds the lines that remove everything of cxha from the host, its marks last, and switch on the firewalls that it switched off. Settings and modules that are in the
 // kernel stay until it boots again.
 func Remove(s *shell.Script) {
 	s.Add("rm -f %s %s %s", SysctlFile, ModulesFile, NetworkManagerFile)
 	RemoveHostsLine(s)
+	RestoreFirewalls(s)
 	s.Add("rm -rf %s", providers.StateDir)
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/expertflow/cxha/internal/shell"
 	"github.com/expertflow/cxha/plans"
 	"github.com/expertflow/cxha/providers"
+	"github.com/expertflow/cxha/providers/footprint"
 	"github.com/expertflow/cxha/providers/host"
 	"github.com/expertflow/cxha/providers/providertest"
 	"github.com/expertflow/cxha/schema"
@@ -61,6 +63,7 @@ func TestCompileLeavesOut(t *testing.T) {
 		"no storage":                  {func(bp *blueprint.Blueprint) { bp.Storages = nil }, "host.tools"},
 		"no export":                   {func(bp *blueprint.Blueprint) { bp.Storages = bp.Storages[1:] }, `host.nfs["nfs"]`},
 		"no load balancer":            {func(bp *blueprint.Blueprint) { bp.LoadBalancers = nil }, `host.arp["first-pool"]`},
+		"kept firewalls":              {func(bp *blueprint.Blueprint) { bp.Cluster.Firewall = schema.FirewallKeep }, "host.firewall"},
 		"another CNI":                 {func(bp *blueprint.Blueprint) { bp.Cluster.CNI = "cilium" }, "host.network_manager"},
 	} {
 		bp := sample()
@@ -210,6 +213,61 @@ func TestNoNetworkManagerNothingToDo(t *testing.T) {
 	}
 }
 
+// What NetworkManager goes by is all its files together.
+func TestNetworkManagerThatAnotherFileChanges(t *testing.T) {
+	t.Parallel()
+	note := func(missing, by string) string {
+		return "NetworkManager of w1 manages interfaces that the CNI makes (" + missing + "), although /etc/NetworkManager/conf.d/rke2-canal.conf says otherwise: " +
+			by + " is read after it and sets unmanaged-devices. Take the line out there, or add to the list by unmanaged-devices+=."
+	}
+	const all = "interface-name:flannel*, interface-name:cali*, interface-name:tunl*, interface-name:vxlan.calico, " +
+		"interface-name:vxlan-v6.calico, interface-name:wireguard.cali, interface-name:wg-v6.cali"
+	later := func(name, line string) string {
+		return "mkdir -p /etc/NetworkManager/conf.d\nprintf '[keyfile]\\n%s\\n' '" + line + "' > /etc/NetworkManager/conf.d/" + name + "\n"
+	}
+	for name, test := range map[string]struct{ prepare, want string }{
+		"no other file":   {"", ""},
+		"an earlier file": {later("10-globally-managed-devices.conf", "unmanaged-devices=*,except:type:wifi"), ""},
+		"a later file":    {later("zz.conf", "unmanaged-devices=interface-name:eth9"), note(all, "/etc/NetworkManager/conf.d/zz.conf")},
+		"everything":      {later("zz.conf", "unmanaged-devices=*"), ""},
+		"all but one":     {later("zz.conf", "unmanaged-devices = *;except:interface-name:cali*"), note("interface-name:cali*", "/etc/NetworkManager/conf.d/zz.conf")},
+		"more":            {later("zz.conf", "unmanaged-devices+=interface-name:eth9"), ""},
+		"less":            {later("zz.conf", "unmanaged-devices-=interface-name:cali*"), note("interface-name:cali*", "/etc/NetworkManager/conf.d/zz.conf")},
+		"other section":   {later("zz.conf", "[device]"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, inPlace := range []bool{false, true} {
+				run, c := providertest.Relocated(t), cases(t)["network manager"]
+				prepare := test.prepare
+				if inPlace {
+					if reply, err := run(t.Context(), c.Prepare); err != nil || reply.Exit != 0 {
+						t.Fatal(reply, err)
+					}
+					providertest.Converge(t, run, c.Kind, c.Resource)
+				}
+				if got := notes(t, run, c, prepare); got != test.want {
+					t.Errorf("file in its place: %v; noted is\n%s\nwant\n%s", inPlace, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+// A host that an older cxha prepared gets the line that adds to the list.
+func TestNetworkManagerFileThatReplacesTheList(t *testing.T) {
+	t.Parallel()
+	run, c := providertest.Relocated(t), cases(t)["network manager"]
+	old := strings.Replace(c.Resource.Desired.GetAttr("content").AsString(), "+=", "=", 1)
+	if reply, err := run(t.Context(), c.Prepare+"mkdir -p /etc/NetworkManager/conf.d\ncat > /etc/NetworkManager/conf.d/rke2-canal.conf <<'E'\n"+old+"E\n"); err != nil || reply.Exit != 0 {
+		t.Fatal(reply, err)
+	}
+	if change, ok := providertest.Changes(t, run, c.Kind, c.Resource); !ok || change.Action != plans.Update {
+		t.Errorf("planned is %s, want an update", change.Action)
+	}
+	providertest.Converge(t, run, c.Kind, c.Resource)
+}
+
 // NetworkManager refuses to reload now and then. What it has not read must not look as if it were in place.
 func TestNetworkManagerRefusesToReload(t *testing.T) {
 	t.Parallel()
@@ -244,6 +302,62 @@ func TestNetworkManagerRefusesToReload(t *testing.T) {
 				t.Errorf("the next plan: %t, %s", ok, again.Action)
 			}
 		})
+	}
+}
+
+// A firewall that cxha switched off is switched on again as it was: when the blueprint keeps it, and when the node goes.
+func TestFirewallsComeBack(t *testing.T) {
+	t.Parallel()
+	c := cases(t)["firewall"]
+	for name, test := range map[string]struct{ prepare, want string }{
+		"active and enabled": {unit("ufw", "active", "enabled"), "active enabled"},
+		"only active":        {unit("ufw", "active", "disabled"), "active disabled"},
+		"only enabled":       {unit("ufw", "inactive", "enabled"), "inactive enabled"},
+		"was off":            {unit("ufw", "inactive", "disabled") + unit("firewalld", "active", "enabled"), "inactive disabled"},
+	} {
+		for how, removal := range map[string]func(t *testing.T, run providertest.Runner) string{
+			"kept": func(t *testing.T, run providertest.Runner) string {
+				r := c.Resource
+				r.Desired = cty.NullVal(r.Desired.Type())
+				change, ok := providertest.Changes(t, run, c.Kind, r)
+				if !ok || change.Action != plans.Delete || !strings.Contains(change.Reason.Text, "switched on again") {
+					t.Fatalf("planned is %s (%s)", change.Action, change.Reason.Text)
+				}
+				s, err := c.Kind.Commands(change)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s.Text()
+			},
+			"node gone": func(*testing.T, providertest.Runner) string {
+				var s shell.Script
+				footprint.Remove(&s)
+				return s.Text()
+			},
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				run := providertest.Relocated(t)
+				if reply, err := run(t.Context(), test.prepare); err != nil || reply.Exit != 0 {
+					t.Fatal(reply, err)
+				}
+				change, ok := providertest.Changes(t, run, c.Kind, c.Resource)
+				if ok && !strings.Contains(change.Reason.Text, `firewall = "keep" in the cluster block`) {
+					t.Errorf("the reason does not say how to keep it: %s", change.Reason.Text)
+				}
+				providertest.Converge(t, run, c.Kind, c.Resource)
+				again := removal(t, run)
+				for range 2 {
+					reply, err := run(t.Context(), "set -eu\n"+again+"echo $(cat run/units/ufw/active run/units/ufw/enabled)\n")
+					if err != nil || reply.Exit != 0 || strings.TrimSpace(reply.Stdout) != test.want {
+						t.Fatalf("ufw is %q (%d, %v, %s), want %q", reply.Stdout, reply.Exit, err, reply.Stderr, test.want)
+					}
+				}
+				if reply, err := run(t.Context(), "rm -rf run/units/ufw\nset -eu\n"+again); err != nil || reply.Exit != 0 {
+					t.Errorf("without ufw: %v, %+v", err, reply)
+				}
+			})
+		}
 	}
 }
 

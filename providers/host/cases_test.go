@@ -64,7 +64,7 @@ func cases(t *testing.T) map[string]providertest.HostCase {
 	}
 	nm.Prepare, nm.Stays = unit("NetworkManager", "active", "enabled"), true
 	nm.Drifts = map[string]string{"changed": "echo '[keyfile]' > /etc/NetworkManager/conf.d/rke2-canal.conf\n", "removed": "rm /etc/NetworkManager/conf.d/rke2-canal.conf\n"}
-	firewall.Prepare, firewall.Stays = unit("firewalld", "active", "enabled"), true
+	firewall.Prepare = unit("firewalld", "active", "enabled")
 	firewall.Drifts = map[string]string{"enabled": unit("firewalld", "inactive", "enabled"), "running": unit("firewalld", "active", "disabled"), "ufw": unit("ufw", "active", "enabled")}
 	endpoint.Prepare = "printf '127.0.0.1 localhost\\n127.0.1.1 cp.cx.internal here # mine\\n' > /etc/hosts\n"
 	endpoint.Drifts = map[string]string{

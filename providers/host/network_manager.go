@@ -16,15 +16,23 @@ import (
 
 const networkManagerType = "host.network_manager"
 
-// networkManagerContent keeps NetworkManager away from the interfaces that the CNI makes (domain.md §2.7).
-const networkManagerContent = `[keyfile]
-unmanaged-devices=interface-name:flannel*;interface-name:cali*;interface-name:tunl*;interface-name:vxlan.calico;interface-name:vxlan-v6.calico;interface-name:wireguard.cali;interface-name:wg-v6.cali
-`
+// cniDevices are the interfaces that the CNI makes, in the words of NetworkManager (domain.md §2.7).
+var cniDevices = []string{
+	"interface-name:flannel*", "interface-name:cali*", "interface-name:tunl*", "interface-name:vxlan.calico",
+	"interface-name:vxlan-v6.calico", "interface-name:wireguard.cali", "interface-name:wg-v6.cali",
+}
+
+// networkManagerContent keeps NetworkManager away from the CNI's interfaces. It adds to the list of the files before it: one that
+// was replaced could hand NetworkManager the host's own network, which Ubuntu's 10-globally-managed-devices.conf keeps from it.
+var networkManagerContent = "[keyfile]\nunmanaged-devices+=" + strings.Join(cniDevices, ";") + "\n"
 
 // networkManager is the kind of NetworkManager's file about the CNI's interfaces. Where there is no NetworkManager there is nothing to do.
 type networkManager struct{}
 
-var _ providers.HostKind = networkManager{}
+var (
+	_ providers.HostKind = networkManager{}
+	_ providers.Noter    = networkManager{}
+)
 
 var networkManagerObject = cty.Object(map[string]cty.Type{"content": cty.String})
 
@@ -34,7 +42,7 @@ func (networkManager) Type() providers.Type {
 
 func (networkManager) Question(providers.Resource) string {
 	return "systemctl show -p LoadState NetworkManager.service 2>/dev/null || echo LoadState=not-found\n" +
-		hostfile.Question(hostfile.MaxContent, footprint.NetworkManagerFile)
+		hostfile.Question(hostfile.MaxContent, footprint.NetworkManagerFile) + unmanagedQuestion
 }
 
 func (networkManager) Answer(r providers.Resource, reply providers.Reply) (cty.Value, error) {
@@ -44,6 +52,7 @@ func (networkManager) Answer(r providers.Resource, reply providers.Reply) (cty.V
 		return null, err
 	}
 	unit, line, ok := strings.Cut(text, "\n")
+	line, _, _ = strings.Cut(line, "\n") // what follows is for Notes
 	state, isState := strings.CutPrefix(unit, "LoadState=")
 	if !ok || !isState {
 		return null, fmt.Errorf("the answer %q: want the unit's LoadState and the file's state", text)

@@ -65,7 +65,9 @@ func nodeResources(bp *blueprint.Blueprint, n blueprint.Node) ([]providers.Resou
 	if usesNetworkManagerFile(c.CNI) {
 		b.add(networkManagerType, n.Source.Block, map[string]cty.Value{"content": cty.StringVal(networkManagerContent)})
 	}
-	b.add(firewallType, n.Source.Block, map[string]cty.Value{"firewalld": cty.StringVal(off), "ufw": cty.StringVal(off)})
+	if c.Firewall != schema.FirewallKeep {
+		b.add(firewallType, n.Source.Block, map[string]cty.Value{"firewalld": cty.StringVal(off), "ufw": cty.StringVal(off)})
+	}
 	if _, err := netip.ParseAddr(c.Endpoint); err != nil && c.Endpoint != "" { // a name
 		r := b.add(endpointType, c.Source.Attr("endpoint"), map[string]cty.Value{
 			"address": cty.StringVal(bp.ControlPlane.Address.String()), "name": cty.StringVal(c.Endpoint),

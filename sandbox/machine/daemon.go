@@ -93,7 +93,7 @@ WantedBy=multi-user.target
 // disabled and reloaded, and do not touch the network.
 func daemonCommands() map[string]Program {
 	return map[string]Program{
-		"sshd": cmdSshd, "systemd-timesyncd": idle, "systemd-networkd": idle, "NetworkManager": idle, "firewalld": idle, "iscsid": idle,
+		"sshd": cmdSshd, "systemd-timesyncd": idle, "systemd-networkd": idle, "NetworkManager": cmdNetworkManager, "firewalld": idle, "iscsid": idle,
 		"ufw-init": say("Firewall rules are not modelled: no packet is filtered"), "nmcli": say("configuration was read again"),
 		"firewall-reload": say("rules were read again"),
 	}

@@ -303,6 +303,27 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// As NetworkManager 1.42 prints it.
+func TestNetworkManagerPrintsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	m, _ := host(t, func(o *machine.Options) { o.NetworkManager = true })
+	const dir = "/etc/NetworkManager/conf.d/"
+	console(t, m, "mkdir -p /usr/lib/NetworkManager/conf.d; printf '[keyfile]\\nunmanaged-devices=*,except:type:wifi\\n' > /usr/lib/NetworkManager/conf.d/10-a.conf")
+	console(t, m, "printf '[keyfile]\\nunmanaged-devices+=interface-name:a*;interface-name:b*\\n[device]\\nunmanaged-devices=x\\n' > "+dir+"b.conf")
+	const show = "NetworkManager --print-config | sed -n '/^.keyfile/,$p'"
+	if got, want := console(t, m, show).stdout, "[keyfile]\nunmanaged-devices=*,except:type:wifi,interface-name:a*,interface-name:b*\n"; got != want {
+		t.Errorf("added: %q, want %q", got, want)
+	}
+	console(t, m, "printf '[keyfile]\\nunmanaged-devices-=interface-name:a*\\n' > "+dir+"c.conf")
+	if got, want := console(t, m, show).stdout, "[keyfile]\nunmanaged-devices=*,except:type:wifi,interface-name:b*\n"; got != want {
+		t.Errorf("taken out: %q, want %q", got, want)
+	}
+	console(t, m, "printf '[keyfile]\\nunmanaged-devices=interface-name:c\\n' > "+dir+"d.conf")
+	if got, want := console(t, m, show).stdout, "[keyfile]\nunmanaged-devices=interface-name:c\n"; got != want {
+		t.Errorf("replaced: %q, want %q", got, want)
+	}
+}
+
 func TestUnitsNeedRoot(t *testing.T) {
 	t.Parallel()
 	m, client := host(t)

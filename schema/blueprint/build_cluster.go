@@ -21,7 +21,7 @@ func (l *loader) buildCluster() {
 	slices.Sort(modules)
 	l.bp.Cluster = Cluster{
 		Addr: u.addr(""), Source: s.source(), Name: u.name, Version: s.str("version"), Endpoint: s.str("endpoint"),
-		PodCIDR: prefix(s.str("pod_cidr")), ServiceCIDR: prefix(s.str("service_cidr")), CNI: s.str("cni"),
+		PodCIDR: prefix(s.str("pod_cidr")), ServiceCIDR: prefix(s.str("service_cidr")), CNI: s.str("cni"), Firewall: s.str("firewall"),
 		SSH: l.ssh(l.bp.Cluster.SSH, s), Install: install(s),
 		Token: s.get("token"), AgentToken: s.get("agent_token"), TokenCopy: l.tokenCopy(s),
 		Modules: modules, Sysctl: s.strMap("sysctl"), Registries: s.get("registries"),

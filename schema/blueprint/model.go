@@ -59,6 +59,7 @@ type Cluster struct {
 	PodCIDR     netip.Prefix
 	ServiceCIDR netip.Prefix
 	CNI         string
+	Firewall    string // schema.FirewallOff or schema.FirewallKeep
 	SSH         SSH
 	Install     Install
 	Token       cty.Value // server token given by the blueprint: sensitive string, or null: cxha makes one
