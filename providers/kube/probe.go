@@ -46,9 +46,13 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 		return everything(rs, func(k schema.Addr) providers.Live { return providers.Live{Value: absent(kinds[k.Type])} }), nil
 	}
 	var w *world
+	var notes []string
 	if err == nil {
 		err = p.within(ctx, func(ctx context.Context) (err error) {
-			w, err = look(ctx, client, bp, rs)
+			if w, err = look(ctx, client, bp, rs); err != nil {
+				return err
+			}
+			notes, err = ingressNotes(ctx, client, bp)
 			return err
 		})
 	}
@@ -60,6 +64,7 @@ func (p *Provider) Probe(ctx context.Context, s providers.Session, bp *blueprint
 		return everything(rs, func(schema.Addr) providers.Live { return unseen }), nil
 	}
 	obs := found(w, bp)
+	obs.Notes = append(obs.Notes, notes...)
 	var objects []providers.Resource
 	for _, r := range rs {
 		if r.Addr.Type == typeObject {
