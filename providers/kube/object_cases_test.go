@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
@@ -140,6 +142,25 @@ func TestIntegrationWhatIsNotReadyTellsWhy(t *testing.T) {
 			t.Errorf("error %q, want %q in it", err, want)
 		}
 	}
+	if err := s.api.client.AppsV1().Deployments("default").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A wait tells of the node that keeps a pod from being ready, while it lasts.
+func TestIntegrationNodeThatDoesNotAnswerIsTold(t *testing.T) {
+	s := newSite(t, "silent")
+	s.p = kube.New(kube.Options{ReasonsAfter: time.Millisecond})
+	namespace(t, s.api.client, "default")
+	text := strings.ReplaceAll(strings.Split(web, "---\n")[2], "labels: {tier: front}", `annotations: {test/broken: "yes"}`)
+	s.manifest("m", strings.ReplaceAll(text, "NAMESPACE", "default"))
+	register(t, s.api.client, "w2", "10.10.1.12", false)
+	pod(t, s.api.client, "web-1", "w2", func(p *corev1.Pod) { p.Labels = map[string]string{"app": "web"} })
+	done := applying(t, s.p, s.s, s.plan()[`manifest.m/kube.object["Deployment.apps/default/web"]`])
+	eventually(t, "progress about the node", func() bool { return s.s.said("Pod web-1: its node w2 does not answer") })
+	playDeployments(t, s.api.client)
+	s.patch("deployments", "default", "web", `{"metadata":{"annotations":{"test/broken":null}},"spec":{"minReadySeconds":1}}`)
+	ended(t, done)
 	if err := s.api.client.AppsV1().Deployments("default").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
 		t.Error(err)
 	}

@@ -275,6 +275,30 @@ func TestCompileKustomization(t *testing.T) {
 	}
 }
 
+// What does not fit its kind is told with its path, its value and what to write.
+func TestCompileTellsWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {hostNetwork: false, containers: [{name: main, image: a, FIELD}]}\n"
+	tests := map[string]struct{ field, want string }{
+		"a number for a text":     {"env: [{name: PORT, value: 8080}]", `spec.containers[0].env[0].value is the number 8080; write "8080"`},
+		"a truth value for one":   {"env: [{name: A, value: b}, {name: ON, value: true}]", `spec.containers[0].env[1].value is the truth value true; write "true"`},
+		"a text for a number":     {`ports: [{containerPort: "80"}]`, `spec.containers[0].ports[0].containerPort is the text "80"; write 80, without quotes`},
+		"a text for a truth":      {`tty: "yes"`, `spec.containers[0].tty is the text "yes", which does not fit there`},
+		"a text of a truth value": {`tty: "true"`, `spec.containers[0].tty is the text "true"; write true, without quotes`},
+		"a mapping for a list":    {"ports: {containerPort: 80}", "spec.containers[0].ports is a mapping, which does not fit there"},
+		"two":                     {"env: [{name: A, value: 1}, {name: B, value: 2}]", `env[0].value is the number 1; write "1"; spec.containers[0].env[1].value is the number 2`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, diags := kube.New(kube.Options{}).Compile(withManifests(strings.Replace(pod, "FIELD", test.field, 1)))
+			if len(diags) != 1 || !strings.Contains(diags[0].Detail, test.want) {
+				t.Errorf("diagnostics %v, want one with %s", diags, test.want)
+			}
+		})
+	}
+}
+
 // Null is absent everywhere.
 func TestCompileNullsAreAbsent(t *testing.T) {
 	t.Parallel()

@@ -21,8 +21,12 @@ func (w *work) podReasons(ctx context.Context, o *unstructured.Unstructured) str
 	}
 	var pods *corev1.PodList
 	var events *corev1.EventList
+	var nodes map[string]*corev1.Node
 	err := w.attempt(ctx, func(ctx context.Context, client *kubernetes.Clientset) (err error) {
 		if pods, err = client.CoreV1().Pods(o.GetNamespace()).List(ctx, metav1.ListOptions{LabelSelector: selector}); err != nil {
+			return err
+		}
+		if nodes, err = listNodes(ctx, client); err != nil {
 			return err
 		}
 		events, err = client.CoreV1().Events(o.GetNamespace()).List(ctx, metav1.ListOptions{FieldSelector: "type=Warning"})
@@ -33,8 +37,13 @@ func (w *work) podReasons(ctx context.Context, o *unstructured.Unstructured) str
 	}
 	var lines []string
 	for i := range pods.Items {
-		if why := podReason(&pods.Items[i]); why != "" {
-			lines = append(lines, "Pod "+pods.Items[i].Name+": "+why)
+		p := &pods.Items[i]
+		why := podReason(p)
+		if silent := silence(nodes[p.Spec.NodeName]); silent != "" && p.Status.Phase != corev1.PodSucceeded {
+			why = silent // what is told of the pod is as it was when the node last answered
+		}
+		if why != "" {
+			lines = append(lines, "Pod "+p.Name+": "+why)
 		}
 	}
 	if len(lines) == 0 {
@@ -42,6 +51,19 @@ func (w *work) podReasons(ctx context.Context, o *unstructured.Unstructured) str
 	}
 	slices.Sort(lines)
 	return enumerate(lines, 4)
+}
+
+// silence tells that a node does not answer; empty: it does, or there is none.
+func silence(n *corev1.Node) string {
+	if n == nil {
+		return ""
+	}
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue {
+			return fmt.Sprintf("its node %s does not answer (%s)", n.Name, brevity(c.Reason, c.Message))
+		}
+	}
+	return ""
 }
 
 // selectorOf returns the labels of an object's pods.

@@ -190,8 +190,11 @@ func canonical(o *unstructured.Unstructured) error {
 		foldStringData(o.Object)
 	}
 	typed, err := roundTrip(o.Object)
-	if err != nil || typed == nil {
-		return err
+	if err != nil {
+		return misfit(o.Object, err)
+	}
+	if typed == nil {
+		return nil
 	}
 	o.Object = restrict(o.Object, typed).(map[string]any)
 	withoutRollingUpdate(o)

@@ -57,7 +57,7 @@ func unchangeable(o *unstructured.Unstructured, err error, secret bool) string {
 	immutable := false
 	for _, c := range causesOf(err) {
 		switch {
-		case strings.Contains(c.Message, "immutable"), strings.Contains(c.Message, "may not change"), strings.Contains(c.Message, "are forbidden"), strings.Contains(c.Message, "cannot change roleRef"):
+		case fixed(c.Message):
 			immutable = true
 			fields = append(fields, c.Field)
 		case secret:
@@ -79,7 +79,35 @@ func unchangeable(o *unstructured.Unstructured, err error, secret bool) string {
 	if !immutable {
 		return fmt.Sprintf("the API server does not take %s as the blueprint has it: %s", title(o), what)
 	}
-	return fmt.Sprintf("%s: what it has in %s cannot be changed while it lives. Put back what was there, or delete it with `%s` and apply: it is made anew", title(o), what, kubectl("delete", o))
+	return fmt.Sprintf("%s: what it has in %s cannot be changed while it lives. Put back what was there, or %s", title(o), what, madeAnew(o))
+}
+
+// fixed reports whether a message of the API server says that a field cannot be changed.
+func fixed(message string) bool {
+	for _, words := range []string{"immutable", "may not change", "are forbidden", "cannot change roleRef", "may not be changed"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// madeAnew says how an object is made anew, and what goes with it.
+func madeAnew(o *unstructured.Unstructured) string {
+	remove := kubectl("delete", o)
+	switch kind := o.GroupVersionKind().GroupKind().String(); kind {
+	case "StatefulSet.apps":
+		return fmt.Sprintf("delete it without its pods with `%s --cascade=orphan` and apply: it is made anew and takes them over; its claims stay", remove)
+	case "PersistentVolumeClaim":
+		return fmt.Sprintf("copy its data to a claim of another name first: `%s` removes its volume and what is on it, unless the volume is retained", remove)
+	case "Job.batch":
+		return fmt.Sprintf("delete it with `%s` and apply: it is made anew, and runs again", remove)
+	case "Service":
+		return fmt.Sprintf("delete it with `%s` and apply: it is made anew; until then nobody reaches it, and its address may be another one", remove)
+	case "RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io":
+		return fmt.Sprintf("delete it with `%s` and apply: it is made anew; until then its subjects lack these rights", remove)
+	}
+	return fmt.Sprintf("delete it with `%s` and apply: it is made anew", remove)
 }
 
 func causesOf(err error) []metav1.StatusCause {

@@ -127,3 +127,71 @@ func TestIntegrationRemovalThatIsDenied(t *testing.T) {
 }
 
 func ignore[T any](_ T, err error) error { return err }
+
+// What cannot be changed in place tells the command that helps, and what goes with it.
+func TestIntegrationImmutableFieldsTellTheWay(t *testing.T) {
+	s := newSite(t, "fixedly")
+	playWorkloads(t, s.api.client)
+	namespace(t, s.api.client, "fixedly")
+	const pod = "{metadata: {labels: {app: x}}, spec: {restartPolicy: POLICY, containers: [{name: main, image: \"none:1\"}]}}"
+	always, never := strings.Replace(pod, "POLICY", "Always", 1), strings.Replace(pod, "POLICY", "Never", 1)
+	tests := map[string]struct{ text, old, new, field, command string }{
+		"RoleBinding": {
+			"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: x, namespace: fixedly}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}\n" +
+				"subjects: [{kind: ServiceAccount, name: a, namespace: fixedly}]\n",
+			"name: view", "name: edit", "roleRef", "kubectl delete rolebinding.rbac.authorization.k8s.io x -n fixedly` and apply",
+		},
+		"StatefulSet": {
+			"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x, namespace: fixedly}\nspec: {serviceName: a, selector: {matchLabels: {app: x}}, template: " + always + "}\n",
+			"serviceName: a", "serviceName: b", "spec", "kubectl delete statefulset.apps x -n fixedly --cascade=orphan",
+		},
+		"Job": {
+			"apiVersion: batch/v1\nkind: Job\nmetadata: {name: x, namespace: fixedly}\nspec: {suspend: true, backoffLimit: 1, template: " + never + "}\n",
+			"none:1", "none:2", "spec.template", "kubectl delete job.batch x -n fixedly` and apply: it is made anew, and runs again",
+		},
+		"Service": {
+			"apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: fixedly}\nspec: {ports: [{port: 80}]}\n",
+			"ports:", "clusterIP: None, ports:", "spec.clusterIPs[0]", "kubectl delete service x -n fixedly",
+		},
+		"ConfigMap": {
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: fixedly}\nimmutable: true\ndata: {a: b}\n", "a: b", "a: c", "data", "kubectl delete configmap x -n fixedly",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s.manifest("m", test.text)
+			s.apply()
+			s.manifest("m", strings.Replace(test.text, test.old, test.new, 1))
+			s.plan()
+			if len(s.refused) != 1 {
+				t.Fatalf("refused %v, want the change", s.refused)
+			}
+			for _, err := range s.refused {
+				if !strings.Contains(err.Error(), "what it has in "+test.field) || !strings.Contains(err.Error(), test.command) {
+					t.Errorf("%v\nwant in it %s and %s", err, test.field, test.command)
+				}
+			}
+			s.remove("m")
+			s.apply()
+		})
+	}
+}
+
+// A strategy without steps needs no settings for them: the apply takes away those that the API server had filled in.
+func TestIntegrationStrategyRecreate(t *testing.T) {
+	s := newSite(t, "recreate")
+	playDeployments(t, s.api.client)
+	namespace(t, s.api.client, "recreate")
+	text := strings.ReplaceAll(deploymentText, "tried", "recreate")
+	s.manifest("m", text)
+	s.apply()
+	s.manifest("m", strings.Replace(text, "spec:\n", "spec:\n  strategy: {type: Recreate}\n", 1))
+	want := `content.spec.strategy.rollingUpdate: cty.ObjectVal(map[string]cty.Value{"maxSurge":cty.StringVal("25%"), "maxUnavailable":cty.StringVal("25%")}) -> null` +
+		"\ncontent.spec.strategy.type: RollingUpdate -> Recreate"
+	if got := drift(s.plan()[`manifest.m/kube.object["Deployment.apps/recreate/web"]`]); got != want {
+		t.Errorf("plan %s\nwant %s", got, want)
+	}
+	s.apply()
+	s.manifest("m", text)
+	s.apply()
+}

@@ -18,10 +18,17 @@ import (
 // awaitReady waits until the object is what it was applied to be, and returns it. applied is what the API server answered.
 func (w *work) awaitReady(ctx context.Context, applied *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 1.5, Jitter: 0.1, Steps: 1000, Cap: 2 * time.Second}
+	asked, reasons := w.options.Now(), ""
 	for {
 		missing, err := w.missing(ctx, applied)
 		if err != nil || missing == "" {
 			return applied, err
+		}
+		if now := w.options.Now(); now.Sub(asked) >= w.options.ReasonsAfter {
+			asked, reasons = now, w.podReasons(ctx, applied)
+		}
+		if reasons != "" {
+			missing += ". " + reasons
 		}
 		w.tell(missing)
 		if pause(ctx, backoff.Step()) != nil {

@@ -43,6 +43,9 @@ type Options struct {
 	// ProbeTimeout is how long a probe waits for the API server. Default: 15 seconds.
 	ProbeTimeout time.Duration
 
+	// ReasonsAfter is how often a change that waits for an object to be ready looks at its pods, to tell what keeps them. Default: 15 seconds.
+	ReasonsAfter time.Duration
+
 	// NamespacePatience is how long the removal of a namespace waits for Helm releases in it to go. Default: 1 minute.
 	NamespacePatience time.Duration
 
@@ -68,6 +71,7 @@ func (o Options) withDefaults() Options {
 	set(&o.DeadNodeTimeout, time.Minute)
 	set(&o.APITimeout, 5*time.Minute)
 	set(&o.ProbeTimeout, 15*time.Second)
+	set(&o.ReasonsAfter, 15*time.Second)
 	set(&o.NamespacePatience, time.Minute)
 	set(&o.LockDuration, 30*time.Second)
 	if o.Now == nil {
