@@ -86,6 +86,9 @@ type upgrade struct {
 	*call
 	known  known
 	change plans.Change
+
+	before int                // the newest revision before the change; 0: none
+	failed []*release.Release // revisions of this change that failed for a passing reason, and whose records are gone again
 }
 
 func (u *upgrade) run() (value cty.Value, err error) {
@@ -98,11 +101,16 @@ func (u *upgrade) run() (value cty.Value, err error) {
 		return cty.NilVal, err
 	}
 	var rel *release.Release
+	again := false
 	err = u.retry(func() error {
 		helm, err := u.open()
 		if err != nil {
 			return err
 		}
+		if err := u.forget(helm, again); err != nil {
+			return err
+		}
+		again = true
 		if helm, err = u.define(helm); err != nil {
 			return err
 		}
@@ -117,6 +125,27 @@ func (u *upgrade) run() (value cty.Value, err error) {
 		return cty.NilVal, err
 	}
 	return live(rel, u.change.After, nil)
+}
+
+// forget takes away the records of revisions of this change that failed for a passing reason, such as a webhook that is down: however often
+// it was tried, the history has one revision of it.
+func (u *upgrade) forget(helm *action.Configuration, again bool) error {
+	all, err := revisions(helm, u.place.name)
+	if err != nil {
+		return err
+	}
+	for _, rel := range all {
+		switch {
+		case !again:
+			u.before = rel.Version
+		case rel.Version > u.before && (rel.Info.Status == common.StatusFailed || rel.Info.Status.IsPending()):
+			if _, err := helm.Releases.Delete(rel.Name, rel.Version); err != nil {
+				return err
+			}
+			u.failed = append(u.failed, rel)
+		}
+	}
+	return nil
 }
 
 // chart returns the chart with the marks that its release's record shall have, and settles how its objects are sent.
@@ -317,7 +346,7 @@ func (u *upgrade) release(helm *action.Configuration, ch *chart.Chart, values ma
 	if !ok {
 		return nil, fmt.Errorf("helm made a %T, which this version does not know", rel)
 	}
-	return made, u.sweep(helm, stale, made)
+	return made, u.sweep(helm, append(stale, u.failed...), made)
 }
 
 // settle ends what a run that was cut off has left: a pending revision becomes a failed one, from which Helm goes on. It returns

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -123,6 +124,7 @@ func (c *call) waitOptions() []helmkube.WaitOption {
 // retry runs fn until it succeeds or fails for a reason that time does not mend, such as an API server that restarts or a webhook
 // that does not answer yet.
 func (c *call) retry(fn func() error) error {
+	said := ""
 	for {
 		err := fn()
 		if err == nil || c.ctx.Err() != nil {
@@ -131,7 +133,14 @@ func (c *call) retry(fn func() error) error {
 		if !passing(err) {
 			return err
 		}
-		c.progress("trying again: %s", kube.Brief(err))
+		text := kube.Brief(err)
+		if at := strings.Index(text, webhookDown); at >= 0 { // whatever Helm was about
+			text = text[at:]
+		}
+		if text != said {
+			c.progress("trying again: %s", text)
+			said = text
+		}
 		t := time.NewTimer(c.options.RetryEvery)
 		select {
 		case <-c.ctx.Done():

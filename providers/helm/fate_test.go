@@ -386,3 +386,48 @@ func TestIntegrationJobThatGoes(t *testing.T) {
 		}
 	}
 }
+
+// TestIntegrationWebhookDown: however often a change is tried while a webhook does not answer, it is one line and one revision.
+func TestIntegrationWebhookDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.greet("", "1.0.0")
+	first, second := w.mustPlan(r)[addr(r)], plans.Change{}
+	down := func(q *http.Request, n *atomic.Int32) int {
+		if q.Method == http.MethodGet || !strings.Contains(q.URL.Path, "/services") || n.Add(1) > 6 {
+			return 0
+		}
+		return http.StatusInternalServerError
+	}
+	for i, c := range []*plans.Change{&first, &second} {
+		if i == 1 {
+			r.Values = object(map[string]cty.Value{"text": cty.StringVal("bye")})
+			second = w.mustPlan(r)[addr(r)]
+		}
+		var n atomic.Int32
+		w.mu.Lock()
+		w.progress, w.words = nil, `Internal error occurred: failed calling webhook "x.cxha.test": connection refused`
+		w.mu.Unlock()
+		w.refuse(func(q *http.Request) int { return down(q, &n) })
+		_, err := w.apply(t.Context(), *c)
+		w.refuse(nil)
+		must(t, err)
+		if n.Load() <= 6 {
+			t.Fatal("the webhook was not asked often enough")
+		}
+		if got := w.records(r); len(got) != i+1 {
+			t.Errorf("revisions after it was tried some times: %v", got)
+		}
+		lines := 0
+		w.mu.Lock()
+		for _, text := range w.progress {
+			if strings.Contains(text, "trying again") {
+				lines++
+			}
+		}
+		w.mu.Unlock()
+		if lines != 1 {
+			t.Errorf("%d lines tell that it is tried again", lines)
+		}
+	}
+}

@@ -280,5 +280,8 @@ func (t *trial) choose(ctx context.Context, asked, made string, objects []object
 
 // passing reports whether an error is one that passes: the API server is on its way, or a webhook is.
 func passing(err error) bool {
-	return kube.Passing(err) || strings.Contains(err.Error(), "failed calling webhook")
+	return kube.Passing(err) || strings.Contains(err.Error(), webhookDown)
 }
+
+// webhookDown begins what the API server says of a webhook that does not answer.
+const webhookDown = "failed calling webhook"

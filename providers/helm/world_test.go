@@ -176,6 +176,9 @@ func (w *world) refuseWith(text string) {
 // answer is an API server's answer without success.
 func answer(r *http.Request, code int, words string) *http.Response {
 	reason := metav1.StatusReasonForbidden
+	if code == http.StatusInternalServerError {
+		reason = metav1.StatusReasonInternalError
+	}
 	if code == http.StatusServiceUnavailable {
 		reason = metav1.StatusReasonServiceUnavailable
 	}
