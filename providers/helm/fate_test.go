@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/expertflow/cxha/plans"
+	"github.com/expertflow/cxha/schema"
 	"github.com/expertflow/cxha/schema/blueprint"
 )
 
@@ -429,5 +430,50 @@ func TestIntegrationWebhookDown(t *testing.T) {
 		if lines != 1 {
 			t.Errorf("%d lines tell that it is tried again", lines)
 		}
+	}
+}
+
+// TestIntegrationPlanFileOfOneValue: a reviewer has a screen to read, however large the release is.
+func TestIntegrationPlanFileOfOneValue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shop.put("many", "1.0.0", pack(t, files{"Chart.yaml": "apiVersion: v2\nname: many\nversion: 1.0.0\n", "values.yaml": "setting: a\n",
+		"templates/all.yaml": manifests("{{ .Release.Name }}", 40) + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {setting: {{ .Values.setting }}}\n"}))
+	r := release(name(t), w.shop.inRepository("many", "1.0.0"))
+	r.Name = "many"
+	w.mustApply(r)
+	r.Values = object(map[string]cty.Value{"setting": cty.StringVal("b")})
+	c := w.mustPlan(r)[addr(r)]
+	var b strings.Builder
+	must(t, plans.WriteFile(&b, &plans.Plan{Cluster: "cx", Changes: []plans.Change{c}}, plans.FileOptions{}))
+	if lines := strings.Count(b.String(), "\n"); lines > 40 {
+		t.Errorf("%d lines:\n%s", lines, b.String())
+	}
+}
+
+// TestIntegrationRemovalsHaveAnOrder: what a release came after when it was made, and what it cannot work without, is remembered for the day on
+// which its block is gone.
+func TestIntegrationRemovalsHaveAnOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shop.put("workload", "1.0.0", pack(t, settingsUsers("1.0.0").with(files{"templates/all.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: x}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: of-others}\n"})))
+	r := release(name(t), w.shop.inRepository("workload", "1.0.0"))
+	r.Name = "client"
+	r.After = []schema.Addr{{Block: schema.BlockAddr{Type: "helm_release", Name: "db"}, Type: "helm.release"}}
+	w.mustApply(r)
+	w.bp.Releases = nil
+	obs, err := w.helm.Probe(t.Context(), w, w.bp, nil)
+	must(t, err)
+	live := obs.Live[schema.Addr{Block: r.Addr, Type: "helm.release"}]
+	if !slices.Contains(live.After, schema.BlockAddr{Type: "helm_release", Name: "db"}) {
+		t.Errorf("it came after %v", live.After)
+	}
+	for _, key := range []string{"Namespace/" + r.Namespace, "ClusterRole.rbac.authorization.k8s.io/of-others"} {
+		if !slices.Contains(live.Uses, key) {
+			t.Errorf("it uses %v, not %s", live.Uses, key)
+		}
+	}
+	if !w.helm.Kinds()[0].Type().RemoveLast {
+		t.Error("releases are not removed last")
 	}
 }
