@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -116,13 +117,17 @@ func probed(t *testing.T, cs *helm.Charts, bp *blueprint.Blueprint, change bool)
 	calls := tunnel.take()
 	for p, rs := range resources {
 		for _, r := range rs {
-			delta, err := plans.Diff(r.Desired, seen[p].Live[r.Addr].Value, plans.DiffOptions{})
+			live := seen[p].Live[r.Addr]
+			delta, err := plans.Diff(r.Desired, live.Value, plans.DiffOptions{})
+			if live.Result != cty.NilVal {
+				delta, err = plans.Between(live.Value, live.Result, plans.DiffOptions{})
+			}
 			must(t, err)
 			switch {
 			case delta.Action.Changes() && !change:
 				t.Errorf("%s is to be changed once more (%s)", r.Addr, delta.Action)
 			case delta.Action.Changes():
-				c := plans.Change{Addr: r.Addr, Action: delta.Action, Before: seen[p].Live[r.Addr].Value, After: delta.After, Salt: "salt"}
+				c := plans.Change{Addr: r.Addr, Action: delta.Action, Before: live.Value, After: delta.After, Desired: r.Desired, Salt: "salt"}
 				g.Go(func() error {
 					_, err := kinds[c.Addr.Type].Apply(t.Context(), tunnel, c)
 					return err
