@@ -93,7 +93,7 @@ func tryNFS(s *shell.Script, subject []string) {
 	s.Add("  cxha_dir=$(mktemp -d)")
 	s.Add(`  trap 'umount "$cxha_dir" 2> /dev/null; rmdir "$cxha_dir"' EXIT`)
 	s.Add(`  timeout 60 mount -t nfs -o %s %s "$cxha_dir"`, options, subject[0])
-	s.Add(`  cxha_file=$cxha_dir/.cxha-trial-$(hostname)`)
+	s.Add(`  cxha_file=$cxha_dir/.cxha-trial-$(uname -n)`)
 	s.Add(`  trap 'rm -f "$cxha_file" "$cxha_file.new"; umount "$cxha_dir"; rmdir "$cxha_dir"' EXIT`)
 	s.Add(`  echo trial > "$cxha_file.new"`)
 	s.Add(`  sync "$cxha_file.new"`)
