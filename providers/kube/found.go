@@ -64,8 +64,15 @@ func found(w *world, bp *blueprint.Blueprint) providers.Observation {
 	for _, n := range bp.Nodes() {
 		taken[n.Addr] = true
 	}
+	renaming := map[schema.BlockAddr]bool{} // workers that are to join under another name
+	for _, r := range leaving {
+		if at := r.machine(); at.now == nodeAgain && w.nodes[at.host] == nil && at.block != bp.ControlPlane.Addr {
+			renaming[at.block] = true
+		}
+	}
 	for _, name := range keys(leaving) {
 		r := leaving[name]
+		r.renaming = renaming
 		if taken[r.entry.Block] { // the block stays and calls its node by another name
 			r.entry.Block = removedBlock(r.entry.Block.Type, name)
 		}
@@ -81,6 +88,8 @@ type removal struct {
 	name  string
 	entry entry
 	node  *corev1.Node // nil: there is none, or it is somebody else's
+
+	renaming map[schema.BlockAddr]bool
 }
 
 func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
@@ -99,8 +108,8 @@ func (r removal) add(obs *providers.Observation, ready []providers.Edge) {
 		switch {
 		case at.now != nodeAgain:
 			after = put(typeDrain, drainValue(n, r.w.pods[r.name]), after...)
-		case r.w.nodes[at.host] == nil: // else its pods ended when the machine joined under its new name
-			others := slices.DeleteFunc(slices.Clone(ready), func(e providers.Edge) bool { return e.To.Block == at.block })
+		case r.renaming[at.block]: // else its pods ended when the machine joined under its new name
+			others := slices.DeleteFunc(slices.Clone(ready), func(e providers.Edge) bool { return r.renaming[e.To.Block] })
 			before = []providers.Edge{on(at.block, typeConfig, r.bp.Cluster.Source.Block), on(at.block, typeService, r.bp.Cluster.Source.Block)}
 			after = slices.Concat(ready, put(typeDrain, drainValue(n, r.w.pods[r.name]), others...))
 		}

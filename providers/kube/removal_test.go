@@ -237,6 +237,42 @@ worker.w2/kube.node <- control_plane.cp1/kube.node <- worker.w1/kube.node <- wor
 	}
 }
 
+// Two machines that change their names at once do not wait for each other.
+func TestIntegrationTwoMachinesUnderNewNames(t *testing.T) {
+	api := realAPI(t)
+	p := kube.New(kube.Options{})
+	s := &session{kubeconfig: api.kubeconfig}
+	joined(t, api, p, s, cluster(2))
+	bp := cluster(2)
+	bp.Workers[0].Name, bp.Workers[0].Addr.Name = "one", "one"
+	bp.Workers[1].Name, bp.Workers[1].Addr.Name = "two", "two"
+	for _, r := range probe(t, p, s, bp).Found {
+		if r.Addr.Type != "kube.drain" {
+			continue
+		}
+		for _, e := range r.After {
+			if e.To.Block.Type == "worker" {
+				t.Errorf("%s waits for %s, which waits for a drain", r.Addr, e.To)
+			}
+		}
+	}
+}
+
+// A control plane that is called by another name is refused by others; what is found makes no circle with the workers, which wait for it.
+func TestIntegrationControlPlaneUnderANewName(t *testing.T) {
+	api := realAPI(t)
+	p := kube.New(kube.Options{})
+	s := &session{kubeconfig: api.kubeconfig}
+	joined(t, api, p, s, cluster(2))
+	bp := cluster(2)
+	bp.ControlPlane.Name, bp.ControlPlane.Addr.Name = "renamed", "renamed"
+	for _, r := range probe(t, p, s, bp).Found {
+		if len(r.Before) > 0 || r.Addr.Type == "kube.drain" {
+			t.Errorf("%s is found, before %v", r.Addr, r.Before)
+		}
+	}
+}
+
 // The block stays, and its attribute name gives its node another one: the old node has no block of its own.
 func TestIntegrationBlockWithANewName(t *testing.T) {
 	api := realAPI(t)

@@ -196,6 +196,52 @@ func FuzzAwait(f *testing.F) {
 	})
 }
 
+// What a cluster was made with counts while nothing runs, too, and a record from before the CNI was recorded needs no restart.
+func TestIdentityOfARecord(t *testing.T) {
+	t.Parallel()
+	r := filled(providertest.Compile(t, rke2.New(rke2.Options{}), sample())["control_plane.cp1/rke2.service"], map[string]string{"agent_token": "d1", "server_token": "d2"})
+	k := providertest.Kind(t, rke2.New(rke2.Options{}), "rke2.service")
+	record := "started_version=v1.35.7+rke2r1\nstarted_config=" + configDigest(t, sample(), "control_plane.cp1") +
+		"\nstarted_server_token=d2\nstarted_agent_token=d1\nstarted_ranges=pods in 10.42.0.0/16 and services in 10.43.0.0/16\nstarted_files=f1\nstarted_invocation=i1\nfiles=f1\n"
+	unit := func(active string) string {
+		return "LoadState=loaded\nActiveState=" + active + "\nSubState=x\nUnitFileState=enabled\nInvocationID=i1\n"
+	}
+	for name, c := range map[string]struct {
+		reply   string
+		want    plans.Action
+		refused string
+	}{
+		"an old record":                {unit("active") + record, plans.NoOp, ""},
+		"another CNI":                  {unit("active") + record + "started_cni=cilium\n", plans.Update, "put cni back"},
+		"another domain, stopped":      {unit("inactive") + record + "started_domain=cx.local\ncluster=yes\n", plans.Update, "put cluster-domain"},
+		"another domain, no cluster":   {unit("inactive") + record + "started_domain=cx.local\n", plans.Update, ""},
+		"the same, stopped":            {unit("inactive") + record + "started_cni=canal\ncluster=yes\n", plans.Update, ""},
+		"other ranges, failed to come": {unit("failed") + strings.Replace(record, "10.42", "10.52", 1) + "cluster=yes\n", plans.Update, "put pod_cidr and service_cidr back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, err := k.Answer(r, providers.Reply{Stdout: c.reply})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := plans.Diff(r.Desired, v, plans.DiffOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Action != c.want {
+				t.Fatalf("planned is %s (%v), want %s", d.Action, d.Attrs, c.want)
+			}
+			if c.want == plans.NoOp {
+				return
+			}
+			_, err = k.(providers.Explainer).Explain(plans.Change{Addr: r.Addr, Host: "cp1", Action: d.Action, Before: v, After: d.After})
+			if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("the answer is %v, want %q in it", err, c.refused)
+			}
+		})
+	}
+}
+
 func TestRangesOfARunningClusterStay(t *testing.T) {
 	t.Parallel()
 	rs := providertest.Compile(t, rke2.New(rke2.Options{}), sample())

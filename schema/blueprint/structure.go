@@ -78,6 +78,9 @@ func kinds(typ string, labels []string) string {
 	return typ + " " + quoted[0]
 }
 
+// foreignAttrs are the words of other languages that stand there as attributes of any block.
+var foreignAttrs = []string{"count", "for_each", "depends_on", "provider", "providers", "lifecycle", "provisioner", "connection"}
+
 // structureAttr returns the name that the attribute stands for, which for a misspelt one is the name that was probably meant.
 func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, where string, missing []string) string {
 	if _, ok := shape.Attr(a.Name); ok {
@@ -89,7 +92,7 @@ func (l *loader) structureAttr(shape *schema.Shape, a *hclsyntax.Attribute, wher
 		}
 		return a.Name
 	}
-	if advice, ok := schema.Foreign(a.Name, nil); ok {
+	if advice, ok := schema.Foreign(a.Name, nil); ok && slices.Contains(foreignAttrs, a.Name) {
 		l.report(mistake(a.NameRange, "Word of another language", "There is no attribute %q in %s. %s", a.Name, where, advice))
 		return ""
 	}
