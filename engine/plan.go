@@ -170,6 +170,9 @@ func (c *comparer) change(r providers.Resource, requires []int32) (plans.Change,
 	if err := explain(&change, kind, delta); err != nil {
 		return change, err
 	}
+	if live.Cause != "" && change.Action == plans.Update {
+		change.Reason.Text += "; " + live.Cause
+	}
 	if change.Action == plans.Delete && !r.Successor.IsZero() {
 		change.Reason = plans.Reason{Code: plans.Superseded, Text: fmt.Sprintf("%s takes its place", r.Successor)}
 	}

@@ -254,3 +254,14 @@ func TestSuccessorNeedsNoApproval(t *testing.T) {
 		t.Error("a removal without a successor needs no approval")
 	}
 }
+
+func TestCauseIsPartOfTheReason(t *testing.T) {
+	t.Parallel()
+	s := newScene()
+	s.desired(object("a", "new"), providers.Live{Value: objectText("old"), Cause: "changed by somebody"})
+	p, _ := s.plan(t)
+	got := p.Changes[0].Reason.Text
+	if got != "text differs; changed by somebody" {
+		t.Errorf("reason %q", got)
+	}
+}

@@ -82,6 +82,10 @@ type Live struct {
 	// desired value itself is not compared. Parts that only the real apply decides are unknown.
 	Result cty.Value
 
+	// Cause, where it is not empty, tells in a few words who made the value another one than desired, such as "changed by kubectl-edit
+	// at 2026-11-27 17:42 UTC". It is added to the reason of an update.
+	Cause string
+
 	// Refuse, where it is not nil, is why the resource cannot be changed to what is desired. It counts only if a change is needed.
 	Refuse error
 

@@ -41,7 +41,10 @@ func (s *site) status(set func(*batchv1.JobStatus)) {
 func ends(typ batchv1.JobConditionType, reason, message string) func(*batchv1.JobStatus) {
 	return func(st *batchv1.JobStatus) {
 		now := metav1.Now()
-		st.StartTime, st.Active, st.UncountedTerminatedPods = &now, 0, &batchv1.UncountedTerminatedPods{}
+		if st.StartTime == nil {
+			st.StartTime = &now
+		}
+		st.Active, st.UncountedTerminatedPods = 0, &batchv1.UncountedTerminatedPods{}
 		before := batchv1.JobFailureTarget
 		if typ == batchv1.JobComplete {
 			before, st.CompletionTime, st.Succeeded = batchv1.JobSuccessCriteriaMet, &now, 1
@@ -71,6 +74,7 @@ func TestIntegrationJobRunsOnce(t *testing.T) {
 	s := newSite(t, "jobs")
 	namespace(t, s.api.client, "jobs")
 	const addr = `manifest.m/kube.object["Job.batch/jobs/migrate"]`
+	defer s.vanish()
 	s.manifest("m", jobText)
 	done := applying(t, s.p, s.s, s.plan()[addr])
 	s.status(runs)
@@ -114,6 +118,7 @@ func TestIntegrationJobThatFails(t *testing.T) {
 	s := newSite(t, "failing")
 	namespace(t, s.api.client, "jobs")
 	const addr = `manifest.m/kube.object["Job.batch/jobs/migrate"]`
+	defer s.vanish()
 	s.manifest("m", strings.Replace(jobText, "  ttlSecondsAfterFinished: 5\n", "", 1))
 	done := applying(t, s.p, s.s, s.plan()[addr])
 	s.status(ends(batchv1.JobFailed, "BackoffLimitExceeded", "Job has reached the specified backoff limit"))
@@ -124,15 +129,14 @@ func TestIntegrationJobThatFails(t *testing.T) {
 	if notes := s.notes[addr]; len(notes) != 1 || !strings.Contains(notes[0], "failed: BackoffLimitExceeded") || !strings.Contains(notes[0], "kubectl delete job.batch migrate -n jobs") {
 		t.Errorf("notes %q", notes)
 	}
-	s.vanish()
 }
 
 func TestIntegrationSuspendedJobIsReady(t *testing.T) {
 	s := newSite(t, "suspended")
 	namespace(t, s.api.client, "jobs")
+	defer s.vanish()
 	s.manifest("m", strings.Replace(jobText, "ttlSecondsAfterFinished: 5", "suspend: true", 1))
 	s.apply()
-	s.vanish()
 }
 
 // A DaemonSet whose pods are replaced only by hand is ready when its pods are, of whatever version.

@@ -72,8 +72,33 @@ func holdersAt(there []holder, e fieldpath.PathElement) []holder {
 	return in
 }
 
-// ownedWalk finds stated fields that are programs'.
-type ownedWalk struct{ left []leftField }
+// changedBy tells who has by hand what the blueprint has otherwise; empty: nobody is known to.
+func changedBy(wanted, live *unstructured.Unstructured) string {
+	var there []holder
+	for _, m := range managersOf(live) {
+		if byHand(m.name) {
+			there = append(there, holder{m, m.fields})
+		}
+	}
+	w := &ownedWalk{}
+	w.mapping("", wanted.DeepCopy().Object, cleaned(live), root(live), there)
+	var found []string
+	for _, m := range w.hands {
+		text := "changed by " + m.name
+		if !m.at.IsZero() {
+			text += m.at.UTC().Format(" at 2006-01-02 15:04 UTC")
+		}
+		found = append(found, text)
+	}
+	slices.Sort(found)
+	return strings.Join(slices.Compact(found), ", ")
+}
+
+// ownedWalk finds stated fields that others have otherwise.
+type ownedWalk struct {
+	left  []leftField // by programs
+	hands []manager   // by people's tools
+}
 
 // mapping takes fields out of wanted.
 func (w *ownedWalk) mapping(path string, wanted, live map[string]any, at spot, there []holder) {
@@ -110,8 +135,14 @@ func (w *ownedWalk) leaves(path string, wanted, live any, at spot, there []holde
 	owner, found := programOf(there)
 	if found {
 		w.left = append(w.left, leftField{path: path, live: live, wanted: wanted, owner: owner})
+		return true
 	}
-	return found
+	for _, h := range there {
+		if h.below.holds() {
+			w.hands = append(w.hands, h.manager)
+		}
+	}
+	return false
 }
 
 func (w *ownedWalk) elements(path string, wanted, live []any, at spot, there []holder) {

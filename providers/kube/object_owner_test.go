@@ -66,6 +66,9 @@ func TestIntegrationFieldsOfControllersAreLeftToThem(t *testing.T) {
 	if got := drift(s.plan()[addr]); got != "content.spec.replicas: 7 -> 2" {
 		t.Errorf("scaled by kubectl: plan %q", got)
 	}
+	if cause := s.causes[addr]; !strings.HasPrefix(cause, "changed by kubectl") {
+		t.Errorf("cause %q, want who did it", cause)
+	}
 	s.apply()
 	if n := s.replicas("scaled", "web"); n != 2 {
 		t.Errorf("%d replicas, want 2", n)

@@ -200,6 +200,9 @@ func (o *observer) compare(ctx context.Context, c comparison) (providers.Live, e
 	ours := was.cluster == o.bp.Cluster.Name
 	next := predicted(wanted, c.live)
 	holds := equalFields(next.Object, cleaned(c.live))
+	if ours && !holds {
+		l.Cause = changedBy(wanted, c.live)
+	}
 	dropsKeep := false
 	switch {
 	case ours && holds && c.live.GetAnnotations()[appliedAnnotation] == shapeDigest(c.resource.Desired) && statesAll(full.Object, appliedBy(c.live)):

@@ -37,6 +37,7 @@ type site struct {
 
 	refused map[string]error    // by the last plan
 	notes   map[string][]string // of the last plan
+	causes  map[string]string   // of the last plan
 }
 
 func newSite(t *testing.T, name string) *site {
@@ -85,11 +86,13 @@ func (s *site) plan() planned {
 	obs := probe(s.t, s.p, s.s, s.bp)
 	result := planned{}
 	s.refused, s.notes = map[string]error{}, map[string][]string{}
+	s.causes = map[string]string{}
 	for _, r := range append(compile(s.t, s.p, s.bp), obs.Found...) {
 		if r.Addr.Type != "kube.object" {
 			continue
 		}
 		live := obs.Live[r.Addr]
+		s.causes[r.Addr.String()] = live.Cause
 		if len(live.Notes) > 0 {
 			s.notes[r.Addr.String()] = live.Notes
 		}
