@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -132,11 +131,6 @@ func decodeRecord(data []byte) (*release.Release, error) {
 		Name: r.Name, Namespace: r.Namespace, Info: r.Info, Chart: &chart.Chart{Metadata: r.Chart.Metadata},
 		Config: r.Config, Manifest: r.Manifest, Version: r.Version, ApplyMethod: r.ApplyMethod,
 	}, nil
-}
-
-// recordName is the name of the Secret that holds a revision.
-func recordName(name string, revision int) string {
-	return "sh.helm.release.v1." + name + ".v" + strconv.Itoa(revision)
 }
 
 // recordsOf lists the Secrets of a release's revisions.
