@@ -42,11 +42,16 @@ func releaseAddr(r blueprint.Release) schema.Addr {
 }
 
 func edges(bp *blueprint.Blueprint, r blueprint.Release) []providers.Edge {
-	after := []providers.Edge{{To: schema.Addr{Block: bp.ControlPlane.Addr, Type: "kube.node"}, Range: r.Source.Block}}
+	after := afterAPI(bp, r.Source.Block)
 	for _, addr := range r.After {
 		after = append(after, providers.Edge{To: addr, Range: r.Source.Block})
 	}
 	return after
+}
+
+// afterAPI is the edge of all that needs the API server: it waits until a restart of the control plane is over.
+func afterAPI(bp *blueprint.Blueprint, from hcl.Range) []providers.Edge {
+	return []providers.Edge{{To: schema.Addr{Block: bp.ControlPlane.Addr, Type: "kube.node"}, Range: from}}
 }
 
 func desired(bp *blueprint.Blueprint, r blueprint.Release, agreed agreement) cty.Value {

@@ -35,3 +35,24 @@ func Problems(err error) string { return problems(err) }
 
 // Mask takes secrets out of a text.
 func Mask(text string, secrets ...string) string { return newMasks(secrets...).text(text) }
+
+// ReadRecord reads a release's record.
+func ReadRecord(data []byte) (values map[string]any, manifest string, err error) {
+	rel, err := decodeRecord(data)
+	if err != nil {
+		return nil, "", err
+	}
+	return rel.Config, rel.Manifest, nil
+}
+
+// ReadManifest returns the ids of the objects of a manifest.
+func ReadManifest(manifest, namespace string) (ids []string, err error) {
+	objects, err := readManifest(manifest, namespace)
+	for _, o := range objects {
+		ids = append(ids, o.id())
+		usesOf(o)
+	}
+	compareObjects(objects, objects)
+	usesOfAll(objects)
+	return ids, err
+}

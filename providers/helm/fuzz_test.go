@@ -2,7 +2,10 @@ package helm_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -94,6 +97,40 @@ func FuzzValues(f *testing.F) {
 		}
 		if at := helm.Pointers(helm.DesiredValues(v)); len(at) != 0 {
 			t.Errorf("secrets at %v in values without any", at)
+		}
+	})
+}
+
+func FuzzRecord(f *testing.F) {
+	text := []byte(`{"name": "x", "info": {"status": "deployed"}, "config": {"n": 1234567890123456789}, "manifest": "a: b"}`)
+	f.Add([]byte(base64.StdEncoding.EncodeToString(text)))
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	if _, err := w.Write(text); err != nil {
+		f.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(base64.StdEncoding.EncodeToString(zipped.Bytes())))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		values, _, err := helm.ReadRecord(data)
+		if err != nil {
+			return
+		}
+		if _, err := helm.LiveValues(values); err != nil {
+			t.Errorf("values %v: %v", values, err)
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	f.Add("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: }\n---\nkind: List\napiVersion: v1\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: b}}, 1]\n")
+	f.Add("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {spec: {volumes: [{secret: {secretName: x}}, 1], containers: [{env: [{valueFrom: {secretKeyRef: {name: 1}}}]}]}}}\n")
+	f.Add("# Source: a\n- x\n---\n{}\n--- \n")
+	f.Fuzz(func(t *testing.T, manifest string) {
+		if ids, _ := helm.ReadManifest(manifest, "cx"); len(ids) > 0 && slices.Contains(ids, "") {
+			t.Errorf("an object has no id: %q", ids)
 		}
 	})
 }

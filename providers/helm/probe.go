@@ -190,7 +190,7 @@ func (v *view) leftover(taken map[schema.Addr]*release.Release) error {
 		if err != nil {
 			return err
 		}
-		v.obs.Found = append(v.obs.Found, providers.Resource{Addr: addr, Desired: cty.NullVal(releaseObject), Range: hcl.Range{}})
+		v.obs.Found = append(v.obs.Found, providers.Resource{Addr: addr, Desired: cty.NullVal(releaseObject), After: afterAPI(v.bp, hcl.Range{})})
 		l := providers.Live{Value: value, Notes: staying(rel)}
 		l.After, l.Uses = recordedOrder(rel)
 		v.obs.Live[addr] = l
