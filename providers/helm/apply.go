@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -17,9 +15,7 @@ import (
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	helmkube "helm.sh/helm/v4/pkg/kube"
 	helmrelease "helm.sh/helm/v4/pkg/release"
-	"helm.sh/helm/v4/pkg/release/common"
 	release "helm.sh/helm/v4/pkg/release/v1"
-	"helm.sh/helm/v4/pkg/storage/driver"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,9 +27,6 @@ import (
 	"github.com/expertflow/cxha/providers/kube"
 	"github.com/expertflow/cxha/schema"
 )
-
-// history is how many revisions of a release are kept: Helm's own default.
-const history = 10
 
 // defaultTimeout is how long a release may take whose block says nothing.
 const defaultTimeout = 10 * time.Minute
@@ -125,113 +118,6 @@ func (u *upgrade) run() (value cty.Value, err error) {
 		return cty.NilVal, err
 	}
 	return live(rel, u.change.After, nil)
-}
-
-// forget takes away the records of revisions of this change that failed for a passing reason, such as a webhook that is down: however often
-// it was tried, the history has one revision of it.
-func (u *upgrade) forget(helm *action.Configuration, again bool) error {
-	all, err := revisions(helm, u.place.name)
-	if err != nil {
-		return err
-	}
-	for _, rel := range all {
-		switch {
-		case !again:
-			u.before = rel.Version
-		case rel.Version > u.before && (rel.Info.Status == common.StatusFailed || rel.Info.Status.IsPending()):
-			if _, err := helm.Releases.Delete(rel.Name, rel.Version); err != nil {
-				return err
-			}
-			u.failed = append(u.failed, rel)
-		}
-	}
-	return nil
-}
-
-// chart returns the chart with the marks that its release's record shall have, and settles how its objects are sent.
-func (u *upgrade) chart(helm *action.Configuration) (*chart.Chart, error) {
-	ch, err := u.load()
-	if err != nil {
-		return nil, err
-	}
-	states, err := u.settled(helm)
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(states)
-	if err != nil {
-		return nil, err
-	}
-	if ch.Metadata.Annotations == nil {
-		ch.Metadata.Annotations = map[string]string{}
-	}
-	ch.Metadata.Annotations[blockAnnotation] = u.known.release.Addr.String()
-	ch.Metadata.Annotations[sensitiveAnnotation] = strings.Join(pointers(desiredValues(u.known.release.Values)), "\n")
-	ch.Metadata.Annotations[usesAnnotation] = strings.Join(u.known.uses, "\n")
-	ch.Metadata.Annotations[afterAnnotation] = strings.Join(u.known.after, "\n")
-	ch.Metadata.Annotations[objectsAnnotation] = string(text)
-	return ch, nil
-}
-
-func (u *upgrade) load() (*chart.Chart, error) {
-	ch, err := u.options.Charts.Load(u.ctx, u.known.release.Chart, u.known.digest)
-	if err == nil {
-		localSchemas(ch)
-	}
-	return ch, err
-}
-
-// settled returns the states that the objects will have, and sets the way to apply: as planned, or where the plan could not know it, as it is
-// found out now.
-func (u *upgrade) settled(helm *action.Configuration) (map[string]string, error) {
-	deployed, err := deployedOf(helm, u.place.name)
-	if err != nil {
-		return nil, err
-	}
-	u.takeOver = deployed != nil && annotation(deployed, objectsAnnotation) == ""
-	if planned := u.change.After.GetAttr("objects"); planned.IsWhollyKnown() && u.change.After.GetAttr("apply").IsKnown() {
-		u.method = attr(u.change.After, "apply")
-		return textsOf(planned), nil
-	}
-	return u.foresee(helm, deployed)
-}
-
-// foresee does at the time of the change what a plan does where the API server is up.
-func (u *upgrade) foresee(helm *action.Configuration, deployed *release.Release) (map[string]string, error) {
-	config, err := helm.RESTClientGetter.ToRESTConfig()
-	if err != nil {
-		return nil, err
-	}
-	last, err := lastOf(helm, u.place.name)
-	if err != nil {
-		return nil, err
-	}
-	revision := 1
-	if last != nil {
-		revision = last.Version + 1
-	}
-	ch, err := u.load()
-	if err != nil {
-		return nil, err
-	}
-	if err := settleDependencies(ch, u.known.release.Values); err != nil {
-		return nil, err
-	}
-	around := newSurroundings(config)
-	f, err := around.forecast(u.ctx, u.known, ch, deployed, revision)
-	if err != nil {
-		return nil, err
-	}
-	v, err := around.judge(u.ctx, u.known, f, deployed, nil) // its definitions are there
-	if err != nil {
-		return nil, err
-	}
-	if v.note != "" {
-		u.progress("%s", v.note)
-	}
-	u.known.uses = usesOfAll(f.objects)
-	u.method = v.method
-	return f.fates.texts(objectStates(deployed), revision), v.err
 }
 
 // relabel changes the labels of the newest record, which is no new revision.
@@ -349,32 +235,6 @@ func (u *upgrade) release(helm *action.Configuration, ch *chart.Chart, values ma
 	return made, u.sweep(helm, append(stale, u.failed...), made)
 }
 
-// settle ends what a run that was cut off has left: a pending revision becomes a failed one, from which Helm goes on. It returns
-// the revisions whose objects may be there though no deployed one knows them.
-func (u *upgrade) settle(helm *action.Configuration) (stale []*release.Release, err error) {
-	all, err := revisions(helm, u.place.name)
-	if err != nil {
-		return nil, err
-	}
-	for _, rel := range all {
-		switch status := rel.Info.Status; {
-		case status == common.StatusUninstalling:
-			return nil, (&removal{call: u.call}).run()
-		case status.IsPending():
-			rel.SetStatus(common.StatusFailed, "cut off: cxha takes it up again")
-			if err := helm.Releases.Update(rel); err != nil {
-				return nil, err
-			}
-			stale = append(stale, rel)
-		case status == common.StatusFailed:
-			stale = append(stale, rel)
-		case status == common.StatusDeployed:
-			stale = nil // Helm compares with this one
-		}
-	}
-	return stale, nil
-}
-
 // namespace makes the release's namespace. Helm itself would apply it, and so take away what others of cxha's blocks have applied
 // to it, which is the same field manager.
 func (u *upgrade) namespace(helm *action.Configuration) error {
@@ -414,81 +274,4 @@ func (u *upgrade) upgrader(helm *action.Configuration) *action.Upgrade {
 	a.MaxHistory = history
 	a.Labels = u.known.labels()
 	return a
-}
-
-// revisions are a release's records, the oldest first.
-func revisions(helm *action.Configuration, name string) ([]*release.Release, error) {
-	list, err := helm.Releases.History(name)
-	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return inOrder(list)
-}
-
-func inOrder(list []helmrelease.Releaser) ([]*release.Release, error) {
-	var all []*release.Release
-	for _, r := range list {
-		rel, ok := r.(*release.Release)
-		if !ok {
-			return nil, fmt.Errorf("a release is of the type %T, which this version does not know", r)
-		}
-		all = append(all, rel)
-	}
-	slices.SortFunc(all, func(a, b *release.Release) int { return a.Version - b.Version })
-	return all, nil
-}
-
-func lastOf(helm *action.Configuration, name string) (*release.Release, error) {
-	all, err := revisions(helm, name)
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
-	return all[len(all)-1], nil
-}
-
-// deployedOf returns the deployed revision of a release; nil: there is none.
-func deployedOf(helm *action.Configuration, name string) (*release.Release, error) {
-	found, err := helm.Releases.Deployed(name)
-	switch {
-	case errors.Is(err, driver.ErrNoDeployedReleases), errors.Is(err, driver.ErrReleaseNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	rel, ok := found.(*release.Release)
-	if !ok {
-		return nil, fmt.Errorf("a release is of the type %T, which this version does not know", found)
-	}
-	return rel, nil
-}
-
-// maskRecord takes secrets out of what the record of a failed revision says of the failure. An error of Helm's client holds none; one of a
-// template may.
-func (u *upgrade) maskRecord(helm *action.Configuration, failure error) error {
-	if !u.masks.in(failure.Error()) {
-		return nil
-	}
-	last, err := lastOf(helm, u.place.name)
-	if err != nil || last == nil || !u.masks.in(last.Info.Description) {
-		return err
-	}
-	last.Info.Description = u.masks.text(last.Info.Description)
-	return helm.Releases.Update(last)
-}
-
-// textsOf are the elements of a map of strings.
-func textsOf(v cty.Value) map[string]string {
-	texts := map[string]string{}
-	v, _ = v.Unmark()
-	if v.IsNull() {
-		return texts
-	}
-	for it := v.ElementIterator(); it.Next(); {
-		key, text := it.Element()
-		texts[key.AsString()] = text.AsString()
-	}
-	return texts
 }
