@@ -195,6 +195,11 @@ func TestIntegrationObjectsInThePlan(t *testing.T) {
 	if digest == "" || !strings.Contains(c.Reason.Text, "removes ConfigMap/"+ns+"/extra") {
 		t.Errorf("the removal of an object needs no approval: %s", c.Reason.Text)
 	}
+	file, err := plans.NewFile(&plans.Plan{Changes: []plans.Change{c}}, plans.FileOptions{})
+	must(t, err)
+	if got := file.ApprovalDigest(); got != digest {
+		t.Errorf("the plan file's approval is %s, the plan's %s", got, digest)
+	}
 	r.Values = object(map[string]cty.Value{"setting": cty.StringVal("b"), "claim": cty.False, "port": cty.NumberIntVal(81)})
 	other := w.mustPlan(r)[addr(r)]
 	if plans.ApprovalDigest(&plans.Plan{Changes: []plans.Change{other}}) == digest {

@@ -26,6 +26,7 @@ type prospect struct {
 	drift    []kube.Difference // of its objects
 	delta    plans.Delta
 	forecast *forecast // nil: nothing is to be changed, or it cannot be told
+	exact    bool      // the masks hold all that the chart computes from secrets
 	live     providers.Live
 }
 
@@ -86,12 +87,24 @@ func (p *prospect) see() (err error) {
 	p.live.Value = cty.NullVal(releaseObject)
 	if p.record != nil {
 		p.live.After, p.live.Uses = recordedOrder(p.record)
-		if p.live.Value, err = live(p.record, p.resource.Desired, p.known.masks.drift(p.drift)); err != nil {
+		if p.live.Value, err = live(p.record, p.resource.Desired, p.known.masks.drift(p.shownDrift())); err != nil {
 			return err
 		}
 	}
 	p.delta, err = plans.Diff(p.resource.Desired, p.live.Value, plans.DiffOptions{})
 	return err
+}
+
+// shownDrift is the drift, of which no value is shown where a secret may be in any of them.
+func (p *prospect) shownDrift() []kube.Difference {
+	if p.exact || len(secrets(p.known.release.Values))+len(recordSecrets(p.record)) == 0 {
+		return p.drift
+	}
+	hidden := slices.Clone(p.drift)
+	for i := range hidden {
+		hidden[i].Sensitive = true
+	}
+	return hidden
 }
 
 // deployed is the revision that Helm compares with; nil: none was ever deployed where the release shall be.
@@ -204,13 +217,17 @@ func (p *prospect) maskComputed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := settleDependencies(ch, other.release.Values); err != nil {
-		return nil // the chart does not take other secrets: what holds them as they are is masked all the same
+	if settleDependencies(ch, other.release.Values) != nil {
+		return nil // the chart does not take other secrets, so it is not known what it computes from them
 	}
 	objects, err := p.view.cluster.objects(ctx, other, ch, p.deployed() != nil, p.revision())
-	if err != nil {
-		return nil
+	if template := (*templateError)(nil); errors.As(err, &template) {
+		return nil // likewise
 	}
+	if err != nil {
+		return err
+	}
+	p.exact = true
 	p.known.masks = newMasks(append(values, append(recordSecrets(p.record), computed(p.forecast.objects, objects)...)...)...)
 	return nil
 }

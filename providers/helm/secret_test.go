@@ -206,3 +206,27 @@ func FuzzMasks(f *testing.F) {
 		}
 	})
 }
+
+// TestIntegrationPickySecret: of a chart that takes no other secret it is not known what it computes from the one it has, so no value is shown.
+func TestIntegrationPickySecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const secret = "Kx-picky-7"
+	picky := leaky("2.0.0")
+	picky["templates/all.yaml"] = "{{ if ne .Values.password \"" + secret + "\" }}{{ fail \"wrong\" }}{{ end }}\n" + picky["templates/all.yaml"]
+	w.shop.put("leaky", "2.0.0", pack(t, picky))
+	r := release(name(t), w.shop.inRepository("leaky", "2.0.0"))
+	r.Values = object(map[string]cty.Value{"password": schema.Secret(secret)})
+	w.mustApply(r)
+	sum := w.configMap(r.Namespace, "leaky")["sum"]
+	maps := w.api.client.CoreV1().ConfigMaps(r.Namespace)
+	cm, err := maps.Get(t.Context(), "leaky", metav1.GetOptions{})
+	must(t, err)
+	cm.Data["sum"] = "by hand"
+	_, err = maps.Update(t.Context(), cm, metav1.UpdateOptions{FieldManager: "kubectl-edit"})
+	must(t, err)
+	changes, err := w.plan(r)
+	if shown := w.everything(changes, err); strings.Contains(shown, sum) || !strings.Contains(shown, "data.sum") {
+		t.Errorf("the plan: %s", shown)
+	}
+}
