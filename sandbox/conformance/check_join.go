@@ -175,7 +175,7 @@ func unitChecks() []Check {
 	return []Check{
 		{ID: "C-UNIT-04", Point: "neither unit starts beside the other, and starting it is no failure", Needs: joined, Run: exclusive},
 		{ID: "C-UNIT-05", Point: "InvocationID changes with a restart within ten seconds of its being queued", Needs: joined, Run: invocations},
-		{ID: "C-UNIT-06", Point: "ActiveEnterTimestamp can be read beside the host's clock", Needs: joined, Run: timestamps},
+		{ID: "C-UNIT-06", Point: "ActiveEnterTimestamp can be read in UTC, by TZ, beside the host's clock", Needs: joined, Run: timestamps},
 	}
 }
 
