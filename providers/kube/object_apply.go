@@ -223,6 +223,8 @@ func (w *work) explain(err error) error {
 		return &laterError{waits: "a webhook that does not answer", err: err}
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return &laterError{waits: "the namespace, which is being removed", err: err}
+	case waitsForAnother(err):
+		return &laterError{waits: "what it refers to", err: err}
 	case apierrors.IsConflict(err):
 		return &laterError{waits: "another change of it", err: err}
 	case apierrors.IsNotFound(err) && w.object.GetNamespace() != "":

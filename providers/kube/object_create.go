@@ -35,7 +35,8 @@ func (o *observer) creation(ctx context.Context, c comparison, others objects) (
 			l.Refuse = fmt.Errorf("%s: nobody makes the namespace %s: there is none of that name, and neither a manifest nor a release of the blueprint brings it. Add "+
 				"a Namespace to a manifest, or correct the name", title(c.wanted), missing)
 			// What a block comes after may bring it, as an operator does.
-			l.Deferred = len(o.conn.bundleOf(c.resource.Addr.Block).DependsOn) > 0
+			b := o.conn.bundleOf(c.resource.Addr.Block)
+			l.Deferred = len(b.After)+len(b.DependsOn) > 0
 			return l, nil
 		}
 		err = o.tryElsewhere(ctx, c, others)

@@ -125,7 +125,7 @@ func TestIntegrationJobThatFails(t *testing.T) {
 	if err := <-done; err == nil || !strings.Contains(err.Error(), "Job jobs/migrate: failed: BackoffLimitExceeded: Job has reached the specified backoff limit") {
 		t.Errorf("error %v, want the reason", err)
 	}
-	s.settled()
+	s.plan() // which still waits for it
 	if notes := s.notes[addr]; len(notes) != 1 || !strings.Contains(notes[0], "failed: BackoffLimitExceeded") || !strings.Contains(notes[0], "kubectl delete job.batch migrate -n jobs") {
 		t.Errorf("notes %q", notes)
 	}

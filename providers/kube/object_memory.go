@@ -69,9 +69,9 @@ func (f facts) comesAfter() []schema.BlockAddr {
 
 func isNewline(r rune) bool { return r == '\n' }
 
-// waiting puts the mark of waiting on what is about to be applied.
+// waiting puts the mark of waiting on what is about to be applied. A Job that removes itself is gone when the mark is to be taken away.
 func waiting(body *unstructured.Unstructured) *unstructured.Unstructured {
-	if slices.Contains(awaited, body.GroupVersionKind().GroupKind()) {
+	if !vanishes(body) && slices.Contains(awaited, body.GroupVersionKind().GroupKind()) {
 		notes := body.GetAnnotations()
 		notes[waitingAnnotation] = "true"
 		body.SetAnnotations(notes)

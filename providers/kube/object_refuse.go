@@ -17,7 +17,7 @@ import (
 func (o *observer) refusal(c comparison, err error) (refuse error, deferred bool) {
 	secret := hides(c.resource.Desired, c.wanted)
 	switch {
-	case webhookDown(err), noDryRun(err):
+	case webhookDown(err), noDryRun(err), waitsForAnother(err):
 		return nil, false
 	case decided(err):
 		return fmt.Errorf("%s: %s", title(c.wanted), refusalText(err, secret)), true
@@ -35,6 +35,13 @@ func wrong(err error) bool {
 // noDryRun reports whether an answer says that the object cannot be tried, because a webhook is in the way that might do something.
 func noDryRun(err error) bool {
 	return apierrors.IsMethodNotSupported(err) || strings.Contains(err.Error(), "does not support dry run")
+}
+
+// waitsForAnother reports whether an answer says that something which the object names is not there yet, such as the service account of
+// a Pod, which may come with the same block.
+func waitsForAnother(err error) bool {
+	text := err.Error()
+	return apierrors.IsForbidden(err) && (strings.Contains(text, "error looking up service account") || strings.Contains(text, "no PriorityClass with name"))
 }
 
 // decided reports whether somebody in the cluster decided against the object: a policy, a webhook, a quota, rights. That may be

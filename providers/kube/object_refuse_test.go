@@ -41,6 +41,8 @@ func TestIntegrationCreationsAreTried(t *testing.T) {
 		"one in a fresh namespace":    {made(in("spec:\n", "spec:\n  replica: 2\n")), []string{"Deployment fresh/web", "spec.replica", "is no such field of the kind"}},
 		"a name twice":                {in(`"none:1"`, `"none:1", env: [{name: A, value: "1"}, {name: A, value: "2"}]`), []string{`spec.template.spec.containers["name=main"].env`, "A stands twice"}},
 		"a value that is not allowed": {in("spec:\n", "spec:\n  replicas: -1\n"), []string{"Deployment tried/web", "spec.replicas", "must be greater than or equal to 0"}},
+		"a pod and its service account": {text: "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: own, namespace: tried}\n---\napiVersion: v1\nkind: Pod\n" +
+			"metadata: {name: p, namespace: tried}\nspec: {serviceAccountName: own, containers: [{name: main, image: a}]}\n"},
 		"a namespace that nobody makes": {
 			strings.ReplaceAll(deploymentText, "tried", "nowhere"), []string{"Deployment nowhere/web: nobody makes the namespace nowhere"},
 		},
