@@ -255,7 +255,25 @@ func webhookDown(err error) bool {
 // leavingText tells what an object that is being removed waits for.
 func leavingText(o *unstructured.Unstructured) string {
 	if f := o.GetFinalizers(); len(f) > 0 {
-		return title(o) + " is being removed, and waits for whoever has to finish " + strings.Join(f, ", ")
+		return title(o) + " is being removed, and waits for whoever has to finish " + strings.Join(f, ", ") + namespaceTrouble(o)
 	}
-	return title(o) + " is being removed"
+	return title(o) + " is being removed" + namespaceTrouble(o)
+}
+
+// namespaceTrouble is what the API says of a namespace that cannot end, such as what is left in it, or an API service that does not answer.
+func namespaceTrouble(o *unstructured.Unstructured) string {
+	if o.GroupVersionKind().GroupKind() != namespaces {
+		return ""
+	}
+	var said []string
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	for _, c := range conditions {
+		if fields, ok := c.(map[string]any); ok && stringAt(fields, "status") == "True" && stringAt(fields, "message") != "" {
+			said = append(said, stringAt(fields, "message"))
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(said, " ")
 }

@@ -2,12 +2,16 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/zclconf/go-cty/cty"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/expertflow/cxha/schema"
@@ -81,20 +85,27 @@ func waiting(body *unstructured.Unstructured) *unstructured.Unstructured {
 
 // settled reports whether an object is, as far as it says so itself.
 func settled(o *unstructured.Unstructured) bool {
+	if isJob(o) {
+		missing, err := jobMissing(o)
+		return err == nil && missing == ""
+	}
 	result, err := status.Compute(o)
 	return err == nil && result.Status == status.CurrentStatus
 }
 
-// seenReady takes the mark of waiting away.
+// seenReady takes the mark of waiting away. A patch and not an apply: what somebody deleted at this moment must not come back.
 func (w *work) seenReady(ctx context.Context, ready *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	if ready.GetAnnotations()[waitingAnnotation] == "" {
 		return ready, nil
 	}
-	shared := ready.GetAnnotations()[sharedAnnotation] == "true"
+	patch := mergePatch(map[string]any{"metadata": map[string]any{"uid": ready.GetUID(), "annotations": map[string]any{waitingAnnotation: nil}}})
+	var done *unstructured.Unstructured
 	err := w.retry(ctx, func(ctx context.Context, api dynamic.ResourceInterface) (err error) {
-		wanted, _ := leave(w.object, ready)
-		ready, err = applyTo(ctx, api, application{body: body(w.desired, wanted, shared), live: ready})
-		return w.explain(err)
+		done, err = api.Patch(ctx, ready.GetName(), types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+		return err
 	})
-	return ready, err
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil, fmt.Errorf("%s: somebody deleted it as soon as it was ready", title(ready))
+	}
+	return done, err
 }
