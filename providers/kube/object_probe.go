@@ -167,12 +167,15 @@ func (o *observer) undefined(r providers.Resource, gvk kschema.GroupVersionKind)
 	if err := o.catalog.broken[gvk.Group]; err != nil {
 		return providers.Live{Unknown: fmt.Sprintf("the API has the group %s, and does not answer for it: %s", gvk.Group, brief(err)), Deferred: true}
 	}
-	if by, ok := o.defined[gvk.GroupKind()]; ok {
-		return providers.Live{Unknown: fmt.Sprintf("known after %s, which defines the kind %s", by, gvk.Kind), Deferred: true}
-	}
+	_, defined := o.defined[gvk.GroupKind()]
+	b := o.conn.bundleOf(r.Addr.Block)
+	brought := defined || len(b.After)+len(b.DependsOn) > 0
 	text := fmt.Sprintf("the API has no kind %s of %s", gvk.Kind, gvk.GroupVersion())
-	if b := o.conn.bundleOf(r.Addr.Block); len(b.After)+len(b.DependsOn) > 0 {
-		return providers.Live{Unknown: text + " yet: known after what the block comes after", Deferred: true}
+	if _, other := o.catalog.preferred[gvk.GroupKind()]; other && brought { // it may be there in another version
+		return providers.Live{Unknown: text + " yet: known after what brings that version", Deferred: true}
+	}
+	if brought { // there is no object of a kind that the API does not have
+		return providers.Live{Value: absent(objectKind{})}
 	}
 	return providers.Live{Unknown: text + ", and nothing that the block depends on brings it; if a chart or another block does, name it in depends_on"}
 }
