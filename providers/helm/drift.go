@@ -29,7 +29,11 @@ func (p *prospect) compareLive(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, d := range withoutVanished(drift, rel) {
+	p.vanished = vanished(drift, rel)
+	for _, d := range drift {
+		if p.vanished[d.Object] {
+			continue
+		}
 		if !d.Left {
 			p.drift = append(p.drift, d)
 			continue
@@ -81,16 +85,22 @@ func (p *prospect) compareEach(ctx context.Context) ([]kube.Difference, error) {
 	return all, nil
 }
 
-// withoutVanished leaves out objects that are meant to go by themselves: Jobs with a time to live after their end.
-func withoutVanished(drift []kube.Difference, rel *release.Release) []kube.Difference {
+// vanished are the objects of a record that are gone as they are meant to go by themselves: Jobs with a time to live after their end.
+func vanished(drift []kube.Difference, rel *release.Release) map[string]bool {
 	gone := func(d kube.Difference) bool { return d.Path == "" && strings.HasPrefix(d.Object, "Job.batch/") }
+	ids := map[string]bool{}
 	if !slices.ContainsFunc(drift, gone) {
-		return drift
+		return ids
 	}
 	brief := map[string]bool{}
 	objects, _ := readManifest(rel.Manifest, rel.Namespace) // what is no object is not missing
 	for _, o := range objects {
 		_, brief[o.id()], _ = unstructured.NestedFieldNoCopy(o.Object, "spec", "ttlSecondsAfterFinished")
 	}
-	return slices.DeleteFunc(slices.Clone(drift), func(d kube.Difference) bool { return gone(d) && brief[d.Object] })
+	for _, d := range drift {
+		if gone(d) && brief[d.Object] {
+			ids[d.Object] = true
+		}
+	}
+	return ids
 }

@@ -390,6 +390,12 @@ func TestIntegrationJobThatGoes(t *testing.T) {
 		if _, got := changes[addr(r)]; got != drift {
 			t.Errorf("%s: plan after the Job has gone: %v", version, slices.Collect(maps.Keys(changes)))
 		}
+		// A change of something else makes it again, as Helm does, and the plan says so.
+		r.Values = object(map[string]cty.Value{"text": cty.StringVal("bye")})
+		again := w.mustPlan(r)[addr(r)].After.GetAttr("objects").AsValueMap()["Job.batch/"+r.Namespace+"/once"]
+		if again == cty.NilVal || !strings.HasPrefix(again.AsString(), "made again by revision 2") {
+			t.Errorf("%s: a change of the release does not say that the Job runs again: %#v", version, again)
+		}
 	}
 }
 

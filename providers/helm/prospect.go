@@ -24,6 +24,7 @@ type prospect struct {
 	known    known
 	record   *release.Release  // the newest; nil: there is none
 	drift    []kube.Difference // of its objects
+	vanished map[string]bool   // by id: objects that went by themselves, which the next revision makes again
 	delta    plans.Delta
 	forecast *forecast // nil: nothing is to be changed, or it cannot be told
 	exact    bool      // the masks hold all that the chart computes from secrets
@@ -333,6 +334,11 @@ func (p *prospect) states() map[string]string {
 	changed := map[string]bool{}
 	for _, o := range slices.Concat(p.forecast.fates.made, p.forecast.fates.changed) {
 		changed[o.id()] = true
+	}
+	for id := range p.vanished {
+		if _, of := texts[id]; of && !changed[id] {
+			texts[id] = fmt.Sprintf("made again by revision %d: it had gone by itself, and Helm makes what is not there", revision)
+		}
 	}
 	for _, d := range p.drift {
 		if _, of := texts[d.Object]; !of || changed[d.Object] {

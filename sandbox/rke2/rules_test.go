@@ -83,7 +83,7 @@ func refusedJoins(w1 *host) {
 	w1.configure(agentConfig)
 	w1.run("mkdir -p /etc/rancher/rke2/config.yaml.d; echo 'cnii: canal' >/etc/rancher/rke2/config.yaml.d/50-typo.yaml")
 	w1.run("systemctl restart --no-block rke2-agent")
-	w1.awaitLog("rke2-agent", "flag provided but not defined: -cnii")
+	w1.awaitLog("rke2-agent", "Unknown flag --cnii found in config.yaml, skipping")
 	w1.run("rm /etc/rancher/rke2/config.yaml.d/50-typo.yaml")
 }
 
