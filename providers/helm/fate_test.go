@@ -291,7 +291,7 @@ func TestIntegrationErrorsOfThePlan(t *testing.T) {
 		says  []string
 	}{
 		"fail":      {cty.True, "fail", []string{"say a size"}},
-		"wrong":     {cty.StringVal("many"), "port", []string{"Service " + r.Namespace + "/web", "port"}},
+		"wrong":     {cty.StringVal("many"), "port", []string{"Service " + r.Namespace + `/web: spec.ports[0].port is the text "many"`}},
 		"broken":    {cty.StringVal("[x"), "port", []string{"templates/data.yaml"}},
 		"bad value": {cty.NumberIntVal(800000), "port", []string{"Service " + r.Namespace + "/web", "800000"}},
 	} {

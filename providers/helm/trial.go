@@ -50,6 +50,10 @@ func (rs refusals) Error() string {
 			lines = append(lines, fmt.Sprintf("and %d more", len(rs)-most))
 			break
 		}
+		if misfit := kube.Misfit(r.object.Object); misfit != nil { // the server quotes the whole object instead
+			lines = append(lines, r.object.title()+": "+misfit.Error())
+			continue
+		}
 		lines = append(lines, r.object.title()+": "+words(r.err)+wayOut(r.object, r.err))
 	}
 	return strings.Join(lines, "\n  ")

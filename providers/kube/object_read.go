@@ -253,6 +253,15 @@ func restrict(raw, typed any) any {
 	return typed
 }
 
+// Misfit returns which fields of an object have another type than its kind has there, with the place, what is there and what to write;
+// nil: none, or its kind is not known here. It changes nothing.
+func Misfit(content map[string]any) error {
+	if _, err := roundTrip(content); err != nil {
+		return misfit(content, err)
+	}
+	return nil
+}
+
 // roundTrip returns an object as its Go type writes it; nil where there is none.
 func roundTrip(content map[string]any) (map[string]any, error) {
 	o := &unstructured.Unstructured{Object: content}
