@@ -105,9 +105,9 @@ func yesNo(b bool) string {
 }
 
 // nfsValues keep the controller off the control plane, whose loss must not stop provisioning on the workers' side any longer
-// than needed.
+// than needed. The chart's own tolerations would let it go there in spite of the taint (csi-driver-nfs 4.13, values.yaml).
 func nfsValues(blueprint.Storage) cty.Value {
-	return values(map[string]any{"controller": map[string]any{"runOnControlPlane": false}})
+	return values(map[string]any{"controller": map[string]any{"runOnControlPlane": false, "tolerations": []any{}}})
 }
 
 func nfsParameters(s blueprint.Storage) map[string]any {
