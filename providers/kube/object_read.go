@@ -256,8 +256,16 @@ func restrict(raw, typed any) any {
 // Misfit returns which fields of an object have another type than its kind has there, with the place, what is there and what to write;
 // nil: none, or its kind is not known here. It changes nothing.
 func Misfit(content map[string]any) error {
-	if _, err := roundTrip(content); err != nil {
-		return misfit(content, err)
+	text, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	var whole map[string]any // with integers as integers, whoever read the object
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return err
+	}
+	if _, err := roundTrip(whole); err != nil {
+		return misfit(whole, err)
 	}
 	return nil
 }
