@@ -176,6 +176,8 @@ func unitChecks() []Check {
 		{ID: "C-UNIT-04", Point: "neither unit starts beside the other, and starting it is no failure", Needs: joined, Run: exclusive},
 		{ID: "C-UNIT-05", Point: "InvocationID changes with a restart within ten seconds of its being queued", Needs: joined, Run: invocations},
 		{ID: "C-UNIT-06", Point: "ActiveEnterTimestamp can be read in UTC, by TZ, beside the host's clock", Needs: joined, Run: timestamps},
+		// After the joins: an agent that has joined does not wait any more.
+		{ID: "C-CONF-08", Point: "an option that RKE2 does not know is left out with a warning in its journal that names it, and RKE2 starts without it", Needs: joined, Run: leavesOut},
 	}
 }
 

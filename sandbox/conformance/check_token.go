@@ -63,7 +63,6 @@ func refusalChecks() []Check {
 		{ID: "C-CONF-15", Point: "an option whose value cannot be read keeps RKE2 from starting: it ends with a message that names the option, and systemd starts it again", Needs: needs, Run: refused(func(w *World) refusal {
 			return refusal{token: w.agentToken, config: "protect-kernel-defaults: conformance\n", says: []string{"protect-kernel-defaults"}}
 		})},
-		{ID: "C-CONF-08", Point: "an option that RKE2 does not know is left out with a warning in its journal that names it, and RKE2 starts without it", Needs: needs, Run: leavesOut},
 	}
 }
 
